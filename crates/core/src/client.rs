@@ -1,0 +1,258 @@
+//! The platform's processes for callers who know them by their wire names: start, signal, query,
+//! wait, and what it cost.
+
+use serde_json::Value;
+use temporalio_client::errors::{
+    WorkflowGetResultError, WorkflowInteractionError, WorkflowQueryError, WorkflowStartError,
+};
+use temporalio_client::{
+    Client, UntypedQuery, UntypedSignal, UntypedWorkflowHandle, WorkflowCancelOptions,
+    WorkflowFetchHistoryOptions, WorkflowGetResultOptions, WorkflowIdConflictPolicy,
+    WorkflowIdReusePolicy, WorkflowQueryOptions, WorkflowSignalOptions, WorkflowStartOptions,
+};
+use temporalio_common::UntypedWorkflow;
+use temporalio_common::data_converters::RawValue;
+use temporalio_common::error::IncomingError;
+use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
+
+use crate::cost::{self, Cost};
+use crate::error::ErrorCode;
+use crate::wire::json_payload;
+
+/// Why a process cannot be reached.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Starting failed.
+    #[error("cannot start the workflow")]
+    Start(#[source] Box<WorkflowStartError>),
+    /// Signalling, or reading its history, failed.
+    #[error("cannot reach the workflow")]
+    Interaction(#[source] Box<WorkflowInteractionError>),
+    /// Querying failed.
+    #[error("cannot query the workflow")]
+    Query(#[source] Box<WorkflowQueryError>),
+    /// Waiting failed.
+    #[error("cannot wait for the workflow's end")]
+    Result(#[source] Box<WorkflowGetResultError>),
+    /// An answer is not JSON.
+    #[error("the workflow answered something that is not JSON")]
+    NotJson(#[source] serde_json::Error),
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// With a result.
+    Completed(Value),
+    /// With a failure of this code.
+    Failed {
+        /// The contract's code: the failure's `type`.
+        code: ErrorCode,
+        /// The failure's message.
+        message: String,
+    },
+    /// Cancelled through Temporal.
+    Cancelled,
+    /// Terminated by an operator.
+    Terminated,
+    /// Out of time.
+    TimedOut,
+}
+
+/// Starts processes on one task queue.
+#[derive(Clone)]
+pub struct ProcessClient {
+    client: Client,
+    task_queue: String,
+}
+
+/// A process, running or ended.
+pub struct Process {
+    handle: UntypedWorkflowHandle<Client>,
+    /// Its id.
+    pub id: String,
+    /// Whether it was there already when it was asked for.
+    pub joined: bool,
+}
+
+impl ProcessClient {
+    /// Processes on this task queue.
+    pub fn new(client: Client, task_queue: impl Into<String>) -> Self {
+        Self {
+            client,
+            task_queue: task_queue.into(),
+        }
+    }
+
+    /// The Temporal client.
+    pub const fn temporal(&self) -> &Client {
+        &self.client
+    }
+
+    /// Starts a process, or joins the one of this id that runs or has ended well.
+    pub async fn start(
+        &self,
+        workflow: &str,
+        id: &str,
+        input: &Value,
+    ) -> Result<Process, ClientError> {
+        let workflow = UntypedWorkflow::new(workflow);
+        match self
+            .client
+            .start_workflow(workflow, raw(input), self.options(id))
+            .await
+        {
+            Ok(handle) => Ok(Process {
+                handle,
+                id: id.to_owned(),
+                joined: false,
+            }),
+            Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(Process {
+                joined: true,
+                ..self.process(id)
+            }),
+            Err(error) => Err(ClientError::Start(Box::new(error))),
+        }
+    }
+
+    /// Starts a process that finds a signal waiting when it begins.
+    pub async fn start_with_signal(
+        &self,
+        workflow: &str,
+        id: &str,
+        input: &Value,
+        signal: &str,
+        payload: &Value,
+    ) -> Result<Process, ClientError> {
+        let handle = self
+            .client
+            .signal_with_start_workflow(
+                UntypedWorkflow::new(workflow),
+                raw(input),
+                UntypedSignal::new(signal),
+                raw(payload),
+                self.options(id),
+            )
+            .await
+            .map_err(|error| ClientError::Start(Box::new(error)))?;
+        Ok(Process {
+            handle,
+            id: id.to_owned(),
+            joined: false,
+        })
+    }
+
+    /// The process of this id, which may not exist.
+    pub fn process(&self, id: &str) -> Process {
+        Process {
+            handle: self.client.get_workflow_handle(id),
+            id: id.to_owned(),
+            joined: true,
+        }
+    }
+
+    fn options(&self, id: &str) -> WorkflowStartOptions {
+        WorkflowStartOptions::new(self.task_queue.clone(), id)
+            .id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicateFailedOnly)
+            .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
+            .build()
+    }
+}
+
+impl Process {
+    /// Sends a signal.
+    pub async fn signal(&self, name: &str, payload: &Value) -> Result<(), ClientError> {
+        self.handle
+            .signal(
+                UntypedSignal::new(name),
+                raw(payload),
+                WorkflowSignalOptions::default(),
+            )
+            .await
+            .map_err(|error| ClientError::Interaction(Box::new(error)))
+    }
+
+    /// Asks a query.
+    pub async fn query(&self, name: &str) -> Result<Value, ClientError> {
+        let answer = self
+            .handle
+            .query(
+                UntypedQuery::new(name),
+                RawValue::new(Vec::new()),
+                WorkflowQueryOptions::default(),
+            )
+            .await
+            .map_err(|error| ClientError::Query(Box::new(error)))?;
+        json(&answer)
+    }
+
+    /// Waits for its end.
+    pub async fn ended(&self) -> Result<Ended, ClientError> {
+        match self
+            .handle
+            .get_result(WorkflowGetResultOptions::default())
+            .await
+        {
+            Ok(result) => json(&result).map(Ended::Completed),
+            Err(WorkflowGetResultError::Failed(error)) => Ok(failed(&error)),
+            Err(WorkflowGetResultError::Cancelled { .. }) => Ok(Ended::Cancelled),
+            Err(WorkflowGetResultError::Terminated { .. }) => Ok(Ended::Terminated),
+            Err(WorkflowGetResultError::TimedOut) => Ok(Ended::TimedOut),
+            Err(error) => Err(ClientError::Result(Box::new(error))),
+        }
+    }
+
+    /// The events of its history so far.
+    pub async fn history(&self) -> Result<Vec<HistoryEvent>, ClientError> {
+        self.handle
+            .fetch_history(WorkflowFetchHistoryOptions::default())
+            .into_events()
+            .await
+            .map_err(|error| ClientError::Interaction(Box::new(error)))
+    }
+
+    /// What it cost so far.
+    pub async fn cost(&self) -> Result<Cost, ClientError> {
+        Ok(cost::of_history(&self.history().await?))
+    }
+
+    /// Asks Temporal to cancel it.
+    pub async fn cancel(&self) -> Result<(), ClientError> {
+        self.handle
+            .cancel(WorkflowCancelOptions::default())
+            .await
+            .map_err(|error| ClientError::Interaction(Box::new(error)))
+    }
+}
+
+fn raw(value: &Value) -> RawValue {
+    match value {
+        // A JSON null stands for no argument at all.
+        Value::Null => RawValue::new(Vec::new()),
+        value => RawValue::new(vec![json_payload(value.to_string().into_bytes())]),
+    }
+}
+
+fn json(raw: &RawValue) -> Result<Value, ClientError> {
+    raw.payloads
+        .first()
+        .filter(|payload| !payload.data.is_empty())
+        .map_or(Ok(Value::Null), |payload| {
+            serde_json::from_slice(&payload.data).map_err(ClientError::NotJson)
+        })
+}
+
+fn failed(error: &IncomingError) -> Ended {
+    match error {
+        IncomingError::Application(failure) => Ended::Failed {
+            code: failure
+                .type_name()
+                .map_or(ErrorCode::Unknown, ErrorCode::from_wire),
+            message: failure.to_string(),
+        },
+        other => Ended::Failed {
+            code: ErrorCode::Unknown,
+            message: other.failure().message.clone(),
+        },
+    }
+}

@@ -1,0 +1,17 @@
+//! Configuration: read once, in main; validated whole; passed down by value.
+//!
+//! Layers, each over the one before: the embedded `config/default.toml`; the embedded
+//! `config/{development,production}.toml` that `PARTNER_ENV` names; the file that `PARTNER_CONFIG`
+//! (or `--config`) names; the environment, as `PARTNER__SECTION__KEY` or by the names that the
+//! platform has always had (`TEMPORAL_ADDRESS`, `DATABASE_URL`, `SMTP_HOST`, ...).
+//!
+//! Secrets are given as `key` or, from a file, as `key_file`. They never print.
+
+mod load;
+mod sections;
+
+pub use load::{ConfigError, ConfigSources, Loaded, Purpose, load};
+pub use sections::{
+    Config, DatabaseConfig, FulfillmentConfig, GatewayConfig, LogConfig, LogFormat, PaymentConfig,
+    PaymentMethodIds, SmtpConfig, SmtpTls, TemporalConfig, TemporalTls, WorkerConfig,
+};

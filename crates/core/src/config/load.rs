@@ -1,0 +1,491 @@
+//! Reading the layers, and finding every problem in one go.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use figment::Figment;
+use figment::providers::{Format, Toml};
+use figment::value::Dict;
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use super::sections::{Config, SmtpTls};
+
+const DEFAULT: &str = include_str!("../../../../config/default.toml");
+const DEVELOPMENT: &str = include_str!("../../../../config/development.toml");
+const PRODUCTION: &str = include_str!("../../../../config/production.toml");
+
+/// Marks the environment's own keys: `PARTNER__DATABASE__URL` is `database.url`.
+const PREFIX: &str = "PARTNER__";
+
+/// The names that the platform has always had, and the keys they stand for.
+const KEPT_NAMES: [(&str, &str); 11] = [
+    ("TEMPORAL_ADDRESS", "temporal.address"),
+    ("TEMPORAL_NAMESPACE", "temporal.namespace"),
+    ("TEMPORAL_TASK_QUEUE", "temporal.task_queue"),
+    (
+        "TEMPORAL_MAX_CONCURRENT_ACTIVITIES",
+        "worker.max_concurrent_activities",
+    ),
+    (
+        "TEMPORAL_MAX_CONCURRENT_WORKFLOWS",
+        "worker.max_concurrent_workflows",
+    ),
+    ("SMTP_HOST", "smtp.host"),
+    ("SMTP_PORT", "smtp.port"),
+    ("SMTP_USER", "smtp.user"),
+    ("SMTP_PASS", "smtp.password"),
+    ("SMTP_FROM", "smtp.from"),
+    ("DATABASE_URL", "database.url"),
+];
+
+/// The keys that never print, and that may come from a file (`<key>_file`).
+const SECRETS: [&str; 5] = [
+    "temporal.api_key",
+    "database.url",
+    "smtp.password",
+    "gateway.api_key",
+    "fulfillment.api_key",
+];
+
+/// Where the configuration comes from.
+#[derive(Debug, Clone, Default)]
+pub struct ConfigSources {
+    /// The environment's variables.
+    pub environment: BTreeMap<String, String>,
+    /// A file over the embedded layers.
+    pub file: Option<PathBuf>,
+    /// The embedded profile if `PARTNER_ENV` names none.
+    pub default_profile: &'static str,
+}
+
+impl ConfigSources {
+    /// The process's environment, and `PARTNER_CONFIG` unless a file is given.
+    pub fn from_process(file: Option<PathBuf>, default_profile: &'static str) -> Self {
+        let environment: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let named = environment
+            .get("PARTNER_CONFIG")
+            .filter(|path| !path.is_empty());
+        let file = file.or_else(|| named.map(PathBuf::from));
+        Self {
+            environment,
+            file,
+            default_profile,
+        }
+    }
+}
+
+/// What the configuration is read for: each needs its own part of it to be complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The worker: everything.
+    Worker,
+    /// A command on the database.
+    Database,
+    /// A Temporal client.
+    Client,
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigError {
+    /// One line a problem: the key, what is wrong, the remedy.
+    pub problems: Vec<String>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the configuration has {} problem(s):",
+            self.problems.len()
+        )?;
+        for problem in &self.problems {
+            write!(f, "\n  - {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A configuration that was read.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// The same as one document, secrets masked.
+    pub masked: Value,
+}
+
+/// Reads and validates the configuration.
+///
+/// # Errors
+/// [`ConfigError`] with every problem, not only the first.
+pub fn load(sources: &ConfigSources, purpose: Purpose) -> Result<Loaded, ConfigError> {
+    let mut problems = Vec::new();
+    let mut document = merge(sources, &mut problems);
+    read_secret_files(&mut document, &mut problems);
+    let config = decode(&mut document, &environment_layer(sources), &mut problems);
+    if let Some(config) = &config {
+        problems.extend(rules(config, purpose));
+    }
+    mask(&mut document);
+    match config {
+        Some(config) if problems.is_empty() => Ok(Loaded {
+            config,
+            masked: document,
+        }),
+        _ => Err(ConfigError { problems }),
+    }
+}
+
+fn merge(sources: &ConfigSources, problems: &mut Vec<String>) -> Value {
+    let profile = sources
+        .environment
+        .get("PARTNER_ENV")
+        .map_or(sources.default_profile, String::as_str);
+    let mut figment = Figment::from(Toml::string(DEFAULT));
+    match profile {
+        "development" => figment = figment.merge(Toml::string(DEVELOPMENT)),
+        "production" => figment = figment.merge(Toml::string(PRODUCTION)),
+        other => problems.push(format!(
+            "PARTNER_ENV is {other:?}, expected \"development\" or \"production\""
+        )),
+    }
+    if let Some(path) = &sources.file {
+        if let Err(error) = std::fs::metadata(path) {
+            problems.push(format!("configuration file {}: {error}", path.display()));
+        }
+        figment = figment.merge(Toml::file(path));
+    }
+    let document = figment
+        .extract::<Dict>()
+        .map_err(|error| problems.push(format!("configuration file: {error}")))
+        .ok()
+        .and_then(|dict| serde_json::to_value(dict).ok());
+    let mut document = document.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    for (key, text) in environment_layer(sources) {
+        set(&mut document, &key, guess(&text));
+    }
+    document
+}
+
+/// The environment as keys and texts; `PARTNER__...` wins over the kept names.
+fn environment_layer(sources: &ConfigSources) -> BTreeMap<String, String> {
+    let kept = KEPT_NAMES.iter().filter_map(|(name, key)| {
+        let text = sources.environment.get(*name)?;
+        Some(((*key).to_owned(), text.clone()))
+    });
+    let own = sources.environment.iter().filter_map(|(name, text)| {
+        let key = name.strip_prefix(PREFIX)?;
+        Some((key.to_lowercase().replace("__", "."), text.clone()))
+    });
+    let mut layer: BTreeMap<_, _> = kept.chain(own).collect();
+    // An empty variable unsets a key, also one that a kept name sets.
+    layer.retain(|_, text| !text.is_empty());
+    layer
+}
+
+/// The environment has only text: a number or a flag is read as such, and as text if that fails.
+fn guess(text: &str) -> Value {
+    match serde_json::from_str(text) {
+        Ok(value @ (Value::Bool(_) | Value::Number(_))) => value,
+        _ => Value::String(text.to_owned()),
+    }
+}
+
+fn read_secret_files(document: &mut Value, problems: &mut Vec<String>) {
+    for key in SECRETS {
+        let file_key = format!("{key}_file");
+        let Some(path) = take(document, &file_key) else {
+            continue;
+        };
+        let path = path.as_str().map(PathBuf::from).unwrap_or_default();
+        match std::fs::read_to_string(&path) {
+            Ok(secret) => set(document, key, Value::String(secret.trim_end().to_owned())),
+            Err(error) => problems.push(format!("{file_key}: {}: {error}", path.display())),
+        }
+    }
+}
+
+/// Decodes the document; a value that does not fit is reported and taken out of the way, so that
+/// the next one is found too.
+fn decode(
+    document: &mut Value,
+    environment: &BTreeMap<String, String>,
+    problems: &mut Vec<String>,
+) -> Option<Config> {
+    let mut unknown = Vec::new();
+    let mut found = 0;
+    // What was wrong with a value before it was tried as text.
+    let mut first_reasons = BTreeMap::new();
+    loop {
+        unknown.clear();
+        let ignored = &mut |path: serde_ignored::Path<'_>| unknown.push(path.to_string());
+        let deserializer = serde_ignored::Deserializer::new(&*document, ignored);
+        match serde_path_to_error::deserialize::<_, Config>(deserializer) {
+            Ok(config) => {
+                problems.extend(unknown.iter().map(|key| {
+                    format!("{key}: no such key, see config/default.toml for those that exist")
+                }));
+                return (found == 0).then_some(config);
+            }
+            Err(error) => {
+                let key = error.path().to_string();
+                let reason = error.into_inner().to_string();
+                let was_text = get(document, &key).is_some_and(Value::is_string);
+                if let (Some(text), false) = (environment.get(&key), was_text) {
+                    set(document, &key, Value::String(text.clone()));
+                    first_reasons.insert(key, reason);
+                    continue;
+                }
+                found += 1;
+                let reason = first_reasons.remove(&key).unwrap_or(reason);
+                problems.push(format!("{key}: {reason}"));
+                if !repair(document, &key) {
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+/// Puts the default in the place of a value that was already reported.
+fn repair(document: &mut Value, key: &str) -> bool {
+    let default = toml_document(DEFAULT);
+    match get(&default, key) {
+        Some(value) if get(document, key) != Some(value) => {
+            set(document, key, value.clone());
+            true
+        }
+        _ => take(document, key).is_some(),
+    }
+}
+
+fn toml_document(text: &str) -> Value {
+    Figment::from(Toml::string(text))
+        .extract::<Dict>()
+        .ok()
+        .and_then(|dict| serde_json::to_value(dict).ok())
+        .unwrap_or_default()
+}
+
+fn get<'a>(document: &'a Value, key: &str) -> Option<&'a Value> {
+    key.split('.')
+        .try_fold(document, |value, part| value.get(part))
+}
+
+fn set(document: &mut Value, key: &str, value: Value) {
+    let mut place = document;
+    for part in key.split('.') {
+        if !place.is_object() {
+            *place = Value::Object(serde_json::Map::new());
+        }
+        place = &mut place[part];
+    }
+    *place = value;
+}
+
+fn take(document: &mut Value, key: &str) -> Option<Value> {
+    let (parent, last) = key.rsplit_once('.').unwrap_or(("", key));
+    let parent = if parent.is_empty() {
+        Some(document)
+    } else {
+        parent
+            .split('.')
+            .try_fold(document, |value, part| value.get_mut(part))
+    };
+    parent?.as_object_mut()?.remove(last)
+}
+
+fn mask(document: &mut Value) {
+    for key in SECRETS {
+        if get(document, key).is_some() {
+            set(document, key, Value::String("***".to_owned()));
+        }
+    }
+}
+
+/// The rules that go beyond one key's type.
+fn rules(config: &Config, purpose: Purpose) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut rule = |holds: bool, problem: &str| {
+        if !holds {
+            problems.push(problem.to_owned());
+        }
+    };
+    if purpose != Purpose::Client {
+        let url = config.database.url.expose_secret();
+        rule(!url.is_empty(), "database.url: missing, set DATABASE_URL");
+    }
+    if purpose != Purpose::Database {
+        let port = config
+            .temporal
+            .address
+            .rsplit_once(':')
+            .map(|(_, port)| port.parse::<u16>());
+        rule(
+            matches!(port, Some(Ok(_))),
+            "temporal.address: expected host:port, such as 127.0.0.1:7233",
+        );
+        let tls = &config.temporal.tls;
+        rule(
+            tls.cert_file.is_some() == tls.key_file.is_some(),
+            "temporal.tls: cert_file and key_file come together",
+        );
+    }
+    if purpose == Purpose::Worker {
+        worker_rules(config, &mut rule);
+    }
+    problems
+}
+
+fn worker_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
+    rule(
+        !config.gateway.api_key.expose_secret().is_empty(),
+        "gateway.api_key: missing, set PARTNER__GATEWAY__API_KEY or gateway.api_key_file",
+    );
+    rule(
+        config.fulfillment.base_url.is_some(),
+        "fulfillment.base_url: missing, set PARTNER__FULFILLMENT__BASE_URL",
+    );
+    rule(
+        !config.fulfillment.api_key.expose_secret().is_empty(),
+        "fulfillment.api_key: missing, set PARTNER__FULFILLMENT__API_KEY or fulfillment.api_key_file",
+    );
+    rule(
+        config.smtp.user.is_some() == config.smtp.password.is_some(),
+        "smtp: user and password come together",
+    );
+    rule(
+        config.smtp.user.is_none()
+            || config.smtp.tls != SmtpTls::None
+            || is_loopback(&config.smtp.host),
+        "smtp.tls: credentials are not sent in the clear, set starttls or implicit",
+    );
+    rule(
+        config.gateway.timeout < config.activities.timeouts.gateway,
+        "gateway.timeout: must be shorter than activities.timeouts.gateway",
+    );
+    let retries = &config.activities.retries;
+    for (name, retry) in [
+        ("standard", retries.standard),
+        ("aggressive", retries.aggressive),
+        ("minimal", retries.minimal),
+        ("extended", retries.extended),
+    ] {
+        rule(
+            retry.coefficient >= 1.0 && retry.initial_interval <= retry.maximum_interval,
+            &format!(
+                "activities.retries.{name}: coefficient is at least 1, initial_interval at most maximum_interval"
+            ),
+        );
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources(variables: &[(&str, &str)]) -> ConfigSources {
+        ConfigSources {
+            environment: variables
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect(),
+            file: None,
+            default_profile: "production",
+        }
+    }
+
+    const COMPLETE: [(&str, &str); 4] = [
+        ("DATABASE_URL", "postgres://app:hunter2@db/app"),
+        ("PARTNER__GATEWAY__API_KEY", "sk_secret"),
+        ("PARTNER__FULFILLMENT__BASE_URL", "https://f.example"),
+        ("PARTNER__FULFILLMENT__API_KEY", "12345"),
+    ];
+
+    #[test]
+    fn defaults_are_the_contracts() {
+        let loaded = load(&sources(&COMPLETE), Purpose::Worker).unwrap();
+        assert_eq!(
+            loaded.config.activities,
+            crate::activity_options::ActivityPolicies::default()
+        );
+        assert_eq!(
+            loaded.config.temporal.task_queue,
+            crate::task_queue::DEFAULT
+        );
+        assert_eq!(loaded.config.worker.max_concurrent_activities.get(), 100);
+        assert_eq!(loaded.config.payment.reservation_ttl.as_secs(), 600);
+        // A secret of digits stays text.
+        assert_eq!(loaded.config.fulfillment.api_key.expose_secret(), "12345");
+    }
+
+    #[test]
+    fn lists_every_problem_at_once() {
+        let error = load(
+            &sources(&[
+                ("TEMPORAL_ADDRESS", "nowhere"),
+                ("TEMPORAL_MAX_CONCURRENT_ACTIVITIES", "0"),
+                ("PARTNER__WORKER__SHUTDOWN_GRACE", "soon"),
+                ("PARTNER__WORKER__SHUTDOWN_GRAZE", "1s"),
+                ("PARTNER__SMTP__TLS", "maybe"),
+            ]),
+            Purpose::Worker,
+        )
+        .unwrap_err();
+        let text = error.to_string();
+        for expected in [
+            "worker.max_concurrent_activities: invalid value",
+            "worker.shutdown_grace: ",
+            "worker.shutdown_graze: no such key",
+            "smtp.tls: unknown variant `maybe`",
+        ] {
+            assert!(text.contains(expected), "{expected} in {text}");
+        }
+        let missing = load(
+            &sources(&[("TEMPORAL_ADDRESS", "nowhere")]),
+            Purpose::Worker,
+        );
+        let text = missing.unwrap_err().to_string();
+        for expected in [
+            "temporal.address",
+            "database.url",
+            "gateway.api_key",
+            "fulfillment.base_url",
+        ] {
+            assert!(text.contains(expected), "{expected} in {text}");
+        }
+    }
+
+    #[test]
+    fn secrets_never_print() {
+        let loaded = load(&sources(&COMPLETE), Purpose::Worker).unwrap();
+        let shown = format!("{} {:?}", loaded.masked, loaded.config);
+        for secret in ["hunter2", "sk_secret", "12345"] {
+            assert!(!shown.contains(secret), "{secret} in {shown}");
+        }
+    }
+
+    #[test]
+    fn asks_each_purpose_only_for_what_it_needs() {
+        assert!(load(&sources(&[]), Purpose::Client).is_ok());
+        assert!(
+            load(
+                &sources(&[("DATABASE_URL", "postgres://x")]),
+                Purpose::Database
+            )
+            .is_ok()
+        );
+    }
+}

@@ -1,0 +1,225 @@
+//! The sections, one struct each. `config/default.toml` explains every key.
+
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use url::Url;
+
+use crate::activity_options::ActivityPolicies;
+
+/// The whole configuration.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Config {
+    /// The Temporal service.
+    pub temporal: TemporalConfig,
+    /// The worker process.
+    pub worker: WorkerConfig,
+    /// PostgreSQL.
+    pub database: DatabaseConfig,
+    /// The mail relay.
+    pub smtp: SmtpConfig,
+    /// The payment gateway.
+    pub gateway: GatewayConfig,
+    /// The fulfilment service.
+    pub fulfillment: FulfillmentConfig,
+    /// The payment domain.
+    pub payment: PaymentConfig,
+    /// Timeouts and retries of the activities.
+    pub activities: ActivityPolicies,
+    /// Logs.
+    pub log: LogConfig,
+}
+
+/// The Temporal service.
+#[derive(Debug, Clone, Deserialize)]
+pub struct TemporalConfig {
+    /// `host:port` of the frontend.
+    pub address: String,
+    /// The namespace.
+    pub namespace: String,
+    /// The task queue of this worker.
+    pub task_queue: String,
+    /// How long connecting may take.
+    #[serde(with = "humantime_serde")]
+    pub connect_timeout: Duration,
+    /// An API key (Temporal Cloud); implies TLS.
+    #[serde(default)]
+    pub api_key: Option<SecretString>,
+    /// TLS.
+    pub tls: TemporalTls,
+}
+
+/// TLS towards the Temporal service.
+#[derive(Debug, Clone, Deserialize)]
+pub struct TemporalTls {
+    /// Whether to use TLS.
+    pub enabled: bool,
+    /// The name that the server's certificate must carry, if it is not the host.
+    #[serde(default)]
+    pub server_name: Option<String>,
+    /// A PEM file with the authority that signed the server's certificate.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// A PEM file with the client's certificate (mTLS).
+    #[serde(default)]
+    pub cert_file: Option<PathBuf>,
+    /// A PEM file with the client's private key (mTLS).
+    #[serde(default)]
+    pub key_file: Option<PathBuf>,
+}
+
+/// The worker process.
+#[derive(Debug, Clone, Deserialize)]
+pub struct WorkerConfig {
+    /// Remote activities at once.
+    pub max_concurrent_activities: NonZeroUsize,
+    /// Workflow tasks at once.
+    pub max_concurrent_workflows: NonZeroUsize,
+    /// Local activities at once.
+    pub max_concurrent_local_activities: NonZeroUsize,
+    /// Polls for workflow tasks under way at once.
+    pub workflow_pollers: NonZeroUsize,
+    /// Polls for activity tasks under way at once.
+    pub activity_pollers: NonZeroUsize,
+    /// Workflows kept in memory between their tasks.
+    pub max_cached_workflows: NonZeroUsize,
+    /// How long running activities may go on after a signal to stop.
+    #[serde(with = "humantime_serde")]
+    pub shutdown_grace: Duration,
+    /// How much later the process exits even if something still runs.
+    #[serde(with = "humantime_serde")]
+    pub shutdown_deadline: Duration,
+    /// Where Prometheus scrapes `/metrics`.
+    pub metrics_address: SocketAddr,
+    /// Where `/livez` and `/readyz` answer.
+    pub health_address: SocketAddr,
+}
+
+/// PostgreSQL.
+#[derive(Debug, Clone, Deserialize)]
+pub struct DatabaseConfig {
+    /// `postgres://user:password@host/database`.
+    #[serde(default)]
+    pub url: SecretString,
+    /// Connections at most.
+    pub max_connections: NonZeroU32,
+    /// How long to wait for a free connection.
+    #[serde(with = "humantime_serde")]
+    pub acquire_timeout: Duration,
+    /// The longest that one statement may take.
+    #[serde(with = "humantime_serde")]
+    pub statement_timeout: Duration,
+}
+
+/// How the connection to the mail relay is secured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmtpTls {
+    /// Not at all; for a relay on this machine.
+    None,
+    /// STARTTLS, required.
+    Starttls,
+    /// TLS from the first byte.
+    Implicit,
+}
+
+/// The mail relay.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SmtpConfig {
+    /// The host.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// How the connection is secured.
+    pub tls: SmtpTls,
+    /// The user, if the relay asks for one.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// The user's password.
+    #[serde(default)]
+    pub password: Option<SecretString>,
+    /// The sender: `Name <address>`.
+    pub from: String,
+    /// The longest that one command may take.
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
+    /// Connections at most.
+    pub pool_size: NonZeroU32,
+}
+
+/// The payment gateway.
+#[derive(Debug, Clone, Deserialize)]
+pub struct GatewayConfig {
+    /// The API's base address.
+    pub base_url: Url,
+    /// The secret key.
+    #[serde(default)]
+    pub api_key: SecretString,
+    /// How long connecting may take.
+    #[serde(with = "humantime_serde")]
+    pub connect_timeout: Duration,
+    /// How long one call may take.
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
+    /// The gateway's payment method for each of the contract's.
+    pub payment_methods: PaymentMethodIds,
+}
+
+/// The gateway's payment method for each of the contract's.
+#[derive(Debug, Clone, Deserialize)]
+pub struct PaymentMethodIds {
+    /// For `card`.
+    pub card: String,
+    /// For `upi`.
+    pub upi: String,
+    /// For `wallet`.
+    pub wallet: String,
+}
+
+/// The fulfilment service.
+#[derive(Debug, Clone, Deserialize)]
+pub struct FulfillmentConfig {
+    /// The API's base address.
+    #[serde(default)]
+    pub base_url: Option<Url>,
+    /// The bearer token.
+    #[serde(default)]
+    pub api_key: SecretString,
+    /// How long connecting may take.
+    #[serde(with = "humantime_serde")]
+    pub connect_timeout: Duration,
+    /// How long one call may take.
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
+}
+
+/// The payment domain.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct PaymentConfig {
+    /// How long stock stays reserved for an order that is not paid.
+    #[serde(with = "humantime_serde")]
+    pub reservation_ttl: Duration,
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// Lines for people.
+    Human,
+}
+
+/// Logs.
+#[derive(Debug, Clone, Deserialize)]
+pub struct LogConfig {
+    /// How they are written.
+    pub format: LogFormat,
+    /// What is written: `tracing`'s filter syntax.
+    pub filter: String,
+}

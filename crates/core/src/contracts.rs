@@ -1,0 +1,3 @@
+//! Activities that several domains call: declared once here, implemented in the domain that owns them.
+
+pub mod email;
