@@ -1,0 +1,666 @@
+//! The payment gateway over Stripe's `PaymentIntents` API.
+//!
+//! An intent is created unconfirmed, its id is written down by the caller, and only then is it
+//! confirmed: a charge whose answer was lost can always be looked up by id. The reference is kept
+//! in the intent's metadata, by which [`find_payment`](PaymentGateway::find_payment) finds it.
+//!
+//! # Payment methods
+//! In production the id of a `PaymentMethod` belongs to a customer who entered it at checkout. The
+//! wire contract carries only `card`, `upi` or `wallet`, so configuration maps each of the three to
+//! the id of a payment method ([`StripePaymentMethods`]). Apple Pay and Google Pay are cards to
+//! Stripe, therefore a wallet is created with the payment method type `card`.
+//!
+//! Nobody is there to answer a bank's question when a workflow charges, so a confirmation fails
+//! instead of waiting (`error_on_requires_action`), and a payment that waits for its buyer counts
+//! as declined with `authentication_required`.
+
+mod answer;
+mod errors;
+mod find;
+mod wire;
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use partner_core::money::Money;
+use partner_core::ports::payment_gateway::{
+    GatewayError, GatewayPayment, GatewayRefund, NewPayment, PaymentGateway, PaymentMethod,
+    PaymentState,
+};
+use reqwest::{Client, RequestBuilder};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use url::Url;
+
+use self::answer::Answer;
+use crate::http::{self, BaseUrl, HttpConfigError};
+
+/// The API version whose field names [`wire`] reads, whatever the account's own version is.
+const API_VERSION: &str = "2024-12-18.acacia";
+
+/// Every answer about an intent carries its charge, and by it what was refunded.
+const EXPAND_CHARGE: (&str, &str) = ("expand[]", "latest_charge");
+
+/// Where Stripe is and how to call it.
+#[derive(Debug, Clone)]
+pub struct StripeConfig {
+    /// The API's address.
+    pub base_url: Url,
+    /// The secret key (`sk_...`).
+    pub api_key: SecretString,
+    /// What the contract's payment methods are at Stripe.
+    pub payment_methods: StripePaymentMethods,
+    /// The most that connecting may take.
+    pub connect_timeout: Duration,
+    /// The most that a whole call may take. Stripe itself gives up after 80 s.
+    pub timeout: Duration,
+}
+
+impl StripeConfig {
+    /// Where Stripe's API is, in test and in live mode alike: the key decides which.
+    pub const DEFAULT_BASE_URL: &'static str = "https://api.stripe.com";
+
+    /// An API at this address, with the test payment methods and sensible timeouts.
+    pub fn new(base_url: Url, api_key: SecretString) -> Self {
+        Self {
+            base_url,
+            api_key,
+            payment_methods: StripePaymentMethods::default(),
+            connect_timeout: Duration::from_secs(5),
+            timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The ids of the payment methods that are charged.
+///
+/// The defaults are Stripe's test card, and for UPI, which has no test id, `pm_upi`: only the
+/// gateway simulator knows that one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StripePaymentMethods {
+    /// Charged for `card`, with the type `card`.
+    pub card: String,
+    /// Charged for `upi`, with the type `upi`.
+    pub upi: String,
+    /// Charged for `wallet`, with the type `card`: Apple Pay and Google Pay are cards to Stripe.
+    pub wallet: String,
+}
+
+impl Default for StripePaymentMethods {
+    fn default() -> Self {
+        Self {
+            card: "pm_card_visa".to_owned(),
+            upi: "pm_upi".to_owned(),
+            wallet: "pm_card_visa".to_owned(),
+        }
+    }
+}
+
+impl StripePaymentMethods {
+    /// The id and Stripe's type of a method of the contract.
+    fn at_stripe(&self, method: PaymentMethod) -> (&str, &'static str) {
+        match method {
+            PaymentMethod::Card => (&self.card, "card"),
+            PaymentMethod::Upi => (&self.upi, "upi"),
+            PaymentMethod::Wallet => (&self.wallet, "card"),
+        }
+    }
+}
+
+/// Stripe as the payment gateway.
+#[derive(Clone)]
+pub struct StripeGateway {
+    client: Client,
+    base: BaseUrl,
+    api_key: SecretString,
+    payment_methods: StripePaymentMethods,
+}
+
+impl StripeGateway {
+    /// A client of the API at this address.
+    ///
+    /// # Errors
+    /// [`HttpConfigError`] if the address is no base address or no client can be built.
+    pub fn new(config: StripeConfig) -> Result<Self, HttpConfigError> {
+        Ok(Self {
+            client: http::client(config.connect_timeout, config.timeout)?,
+            base: BaseUrl::new(config.base_url)?,
+            api_key: config.api_key,
+            payment_methods: config.payment_methods,
+        })
+    }
+
+    /// Reads something. The path is made of constants and of ids that [`payment_id`] let through.
+    async fn get(&self, path: &[&str], query: &impl Serialize) -> Result<Answer, GatewayError> {
+        self.send(self.client.get(self.base.join(path)).query(query))
+            .await
+    }
+
+    /// Changes something under an idempotency key.
+    async fn post(
+        &self,
+        path: &[&str],
+        key: &str,
+        form: &[(&str, &str)],
+    ) -> Result<Answer, GatewayError> {
+        let request = self.client.post(self.base.join(path));
+        self.send(request.header("Idempotency-Key", key).form(form))
+            .await
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Answer, GatewayError> {
+        let response = request
+            .bearer_auth(self.api_key.expose_secret())
+            .header("Stripe-Version", API_VERSION)
+            .send()
+            .await
+            .map_err(errors::not_answered)?;
+        Answer::read(response, &self.api_key).await
+    }
+
+    /// The payment that a declined confirmation leaves behind.
+    async fn declined(
+        &self,
+        id: &str,
+        decline: wire::Decline,
+    ) -> Result<GatewayPayment, GatewayError> {
+        let payment = match decline.payment_intent {
+            Some(intent) => intent.into_payment()?,
+            None => self.retrieve_payment(id).await?,
+        };
+        // The intent knows better if it got further meanwhile, such as in an earlier attempt.
+        let state = match payment.state {
+            PaymentState::RequiresConfirmation => PaymentState::Declined {
+                code: decline.code,
+                message: decline.message,
+            },
+            state => state,
+        };
+        Ok(GatewayPayment { state, ..payment })
+    }
+}
+
+impl fmt::Debug for StripeGateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StripeGateway")
+            .field("base", &self.base)
+            .field("payment_methods", &self.payment_methods)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl PaymentGateway for StripeGateway {
+    async fn create_payment(&self, payment: &NewPayment) -> Result<GatewayPayment, GatewayError> {
+        let (payment_method, method_type) = self.payment_methods.at_stripe(payment.method);
+        let form = [
+            ("amount", payment.amount.minor().to_string()),
+            ("currency", currency(payment.amount)),
+            ("confirm", "false".to_owned()),
+            ("capture_method", "automatic".to_owned()),
+            ("payment_method", payment_method.to_owned()),
+            ("payment_method_types[]", method_type.to_owned()),
+            ("metadata[reference]", payment.reference.clone()),
+            ("metadata[order_id]", payment.order_id.clone()),
+            ("metadata[user_id]", payment.user_id.clone()),
+        ];
+        let mut form: Vec<_> = form
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        form.push(EXPAND_CHARGE);
+        self.post(&["v1", "payment_intents"], &payment.idempotency_key, &form)
+            .await?
+            .payment()
+    }
+
+    async fn confirm_payment(&self, id: &str, key: &str) -> Result<GatewayPayment, GatewayError> {
+        let id = payment_id(id)?;
+        let form = [("error_on_requires_action", "true"), EXPAND_CHARGE];
+        let path = ["v1", "payment_intents", id, "confirm"];
+        let answer = self.post(&path, key, &form).await?;
+        match answer.decline() {
+            Some(decline) => self.declined(id, decline).await,
+            None => answer.payment(),
+        }
+    }
+
+    async fn capture_payment(
+        &self,
+        id: &str,
+        amount: Option<Money>,
+        key: &str,
+    ) -> Result<GatewayPayment, GatewayError> {
+        let path = ["v1", "payment_intents", payment_id(id)?, "capture"];
+        let minor = amount.map(|amount| amount.minor().to_string());
+        let mut form = vec![EXPAND_CHARGE];
+        form.extend(minor.as_deref().map(|minor| ("amount_to_capture", minor)));
+        self.post(&path, key, &form).await?.payment()
+    }
+
+    async fn cancel_payment(&self, id: &str, key: &str) -> Result<GatewayPayment, GatewayError> {
+        let path = ["v1", "payment_intents", payment_id(id)?, "cancel"];
+        self.post(&path, key, &[EXPAND_CHARGE]).await?.payment()
+    }
+
+    async fn refund_payment(
+        &self,
+        id: &str,
+        amount: Money,
+        key: &str,
+    ) -> Result<GatewayRefund, GatewayError> {
+        let minor = amount.minor().to_string();
+        let form = [("payment_intent", payment_id(id)?), ("amount", &minor)];
+        self.post(&["v1", "refunds"], key, &form)
+            .await?
+            .parse::<wire::Refund>()?
+            .into_refund()
+    }
+
+    async fn retrieve_payment(&self, id: &str) -> Result<GatewayPayment, GatewayError> {
+        let path = ["v1", "payment_intents", payment_id(id)?];
+        self.get(&path, &[EXPAND_CHARGE]).await?.payment()
+    }
+
+    async fn find_payment(&self, reference: &str) -> Result<Option<GatewayPayment>, GatewayError> {
+        find::by_reference(self, reference).await
+    }
+}
+
+/// An id that may go into a path: Stripe's are letters, digits and underscores.
+fn payment_id(id: &str) -> Result<&str, GatewayError> {
+    let is_id = !id.is_empty()
+        && id.len() <= 255
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    if is_id {
+        return Ok(id);
+    }
+    Err(GatewayError::Refused {
+        code: "invalid_id".to_owned(),
+        message: format!("not sent: {id:?} cannot be the id of a payment"),
+    })
+}
+
+fn currency(amount: Money) -> String {
+    amount.currency().as_str().to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use partner_core::money::Currency;
+    use serde_json::{Value, json};
+    use wiremock::matchers::{any, body_string, header, method, path, query_param};
+    use wiremock::{Mock, MockServer, Request, ResponseTemplate};
+
+    use super::*;
+    use crate::testing::{
+        LONG, Misbehaviour, SHORT, closed_port, http_at, intent, misbehaving_server,
+    };
+
+    const KEY: &str = "sk_test_very_secret";
+    const FIVE: Money = Money::from_minor(500, Currency::EUR);
+
+    fn gateway_within(base_url: Url, timeout: Duration) -> StripeGateway {
+        let config = StripeConfig {
+            connect_timeout: LONG,
+            timeout,
+            ..StripeConfig::new(base_url, SecretString::from(KEY))
+        };
+        StripeGateway::new(config).unwrap()
+    }
+
+    fn gateway(server: &MockServer) -> StripeGateway {
+        gateway_within(Url::parse(&server.uri()).unwrap(), LONG)
+    }
+
+    fn new_payment(method: PaymentMethod) -> NewPayment {
+        NewPayment {
+            reference: "charge:order-1".to_owned(),
+            idempotency_key: "create-order-1".to_owned(),
+            amount: Money::from_minor(99_999, Currency::USD),
+            method,
+            user_id: "ana@example.com".to_owned(),
+            order_id: "order-1".to_owned(),
+        }
+    }
+
+    fn answer(status: u16, body: &Value) -> ResponseTemplate {
+        ResponseTemplate::new(status).set_body_json(body)
+    }
+
+    async fn answering(status: u16, body: Value) -> MockServer {
+        let server = MockServer::start().await;
+        Mock::given(any())
+            .respond_with(answer(status, &body))
+            .mount(&server)
+            .await;
+        server
+    }
+
+    fn card_error(payment_intent: Option<Value>) -> Value {
+        let mut body = json!({"error": {
+            "type": "card_error",
+            "code": "card_declined",
+            "decline_code": "insufficient_funds",
+            "message": "Your card has insufficient funds.",
+        }});
+        if let Some(payment_intent) = payment_intent {
+            body["error"]["payment_intent"] = payment_intent;
+        }
+        body
+    }
+
+    fn insufficient_funds() -> PaymentState {
+        PaymentState::Declined {
+            code: "insufficient_funds".to_owned(),
+            message: "Your card has insufficient funds.".to_owned(),
+        }
+    }
+
+    async fn only_request(server: &MockServer) -> Request {
+        let mut requests = server.received_requests().await.unwrap();
+        assert_eq!(requests.len(), 1);
+        requests.remove(0)
+    }
+
+    #[tokio::test]
+    async fn creating_sends_minor_units_references_and_the_key_and_charges_nothing() {
+        let server = MockServer::start().await;
+        Mock::given(method("POST"))
+            .and(path("/v1/payment_intents"))
+            .and(header("authorization", format!("Bearer {KEY}")))
+            .and(header("idempotency-key", "create-order-1"))
+            .and(header("stripe-version", API_VERSION))
+            .and(header("content-type", "application/x-www-form-urlencoded"))
+            .and(body_string(
+                "amount=99999&currency=usd&confirm=false&capture_method=automatic\
+                 &payment_method=pm_card_visa&payment_method_types%5B%5D=card\
+                 &metadata%5Breference%5D=charge%3Aorder-1&metadata%5Border_id%5D=order-1\
+                 &metadata%5Buser_id%5D=ana%40example.com&expand%5B%5D=latest_charge",
+            ))
+            .respond_with(answer(
+                200,
+                &intent("pi_1", "requires_confirmation", "charge:order-1"),
+            ))
+            .expect(1)
+            .mount(&server)
+            .await;
+        let created = gateway(&server)
+            .create_payment(&new_payment(PaymentMethod::Card))
+            .await
+            .unwrap();
+        assert_eq!(
+            created,
+            GatewayPayment {
+                id: "pi_1".to_owned(),
+                reference: Some("charge:order-1".to_owned()),
+                amount: FIVE,
+                refunded: Money::from_minor(0, Currency::EUR),
+                state: PaymentState::RequiresConfirmation,
+            }
+        );
+    }
+
+    #[tokio::test]
+    async fn each_method_of_the_contract_has_its_payment_method() {
+        for (method, expected) in [
+            (
+                PaymentMethod::Card,
+                "payment_method=pm_c&payment_method_types%5B%5D=card&",
+            ),
+            (
+                PaymentMethod::Upi,
+                "payment_method=pm_u&payment_method_types%5B%5D=upi&",
+            ),
+            (
+                PaymentMethod::Wallet,
+                "payment_method=pm_w&payment_method_types%5B%5D=card&",
+            ),
+        ] {
+            let server = answering(200, intent("pi_1", "requires_confirmation", "r")).await;
+            let mut config = StripeConfig::new(Url::parse(&server.uri()).unwrap(), KEY.into());
+            config.payment_methods = StripePaymentMethods {
+                card: "pm_c".to_owned(),
+                upi: "pm_u".to_owned(),
+                wallet: "pm_w".to_owned(),
+            };
+            let gateway = StripeGateway::new(config).unwrap();
+            gateway.create_payment(&new_payment(method)).await.unwrap();
+            let body = String::from_utf8(only_request(&server).await.body).unwrap();
+            assert!(body.contains(expected), "{body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn confirming_captures_and_cancels_by_id_under_its_key() {
+        let server = MockServer::start().await;
+        for (action, form) in [
+            (
+                "confirm",
+                "error_on_requires_action=true&expand%5B%5D=latest_charge",
+            ),
+            (
+                "capture",
+                "expand%5B%5D=latest_charge&amount_to_capture=500",
+            ),
+            ("cancel", "expand%5B%5D=latest_charge"),
+        ] {
+            Mock::given(method("POST"))
+                .and(path(format!("/v1/payment_intents/pi_1/{action}")))
+                .and(header("idempotency-key", format!("{action}-1")))
+                .and(header("authorization", format!("Bearer {KEY}")))
+                .and(body_string(form))
+                .respond_with(answer(200, &intent("pi_1", "succeeded", "r")))
+                .expect(1)
+                .mount(&server)
+                .await;
+        }
+        let gateway = gateway(&server);
+        let confirmed = gateway.confirm_payment("pi_1", "confirm-1").await.unwrap();
+        assert_eq!(confirmed.state, PaymentState::Succeeded);
+        gateway
+            .capture_payment("pi_1", Some(FIVE), "capture-1")
+            .await
+            .unwrap();
+        gateway.cancel_payment("pi_1", "cancel-1").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn capturing_wholly_names_no_amount() {
+        let server = answering(200, intent("pi_1", "succeeded", "r")).await;
+        gateway(&server)
+            .capture_payment("pi_1", None, "k")
+            .await
+            .unwrap();
+        assert_eq!(
+            only_request(&server).await.body,
+            b"expand%5B%5D=latest_charge"
+        );
+    }
+
+    #[tokio::test]
+    async fn refunding_names_the_payment_and_the_amount() {
+        let server = MockServer::start().await;
+        let refund = json!({"id": "re_1", "amount": 500, "currency": "eur", "status": "succeeded"});
+        Mock::given(method("POST"))
+            .and(path("/v1/refunds"))
+            .and(header("idempotency-key", "refund-1"))
+            .and(body_string("payment_intent=pi_1&amount=500"))
+            .respond_with(answer(200, &refund))
+            .expect(1)
+            .mount(&server)
+            .await;
+        let refund = gateway(&server)
+            .refund_payment("pi_1", FIVE, "refund-1")
+            .await
+            .unwrap();
+        assert_eq!((refund.id.as_str(), refund.amount), ("re_1", FIVE));
+    }
+
+    #[tokio::test]
+    async fn retrieving_expands_the_charge_to_learn_what_was_refunded() {
+        let server = MockServer::start().await;
+        let mut partly_refunded = intent("pi_1", "succeeded", "r");
+        partly_refunded["latest_charge"]["amount_refunded"] = json!(200);
+        Mock::given(method("GET"))
+            .and(path("/v1/payment_intents/pi_1"))
+            .and(query_param("expand[]", "latest_charge"))
+            .respond_with(answer(200, &partly_refunded))
+            .expect(1)
+            .mount(&server)
+            .await;
+        let payment = gateway(&server).retrieve_payment("pi_1").await.unwrap();
+        assert_eq!(payment.refunded, Money::from_minor(200, Currency::EUR));
+    }
+
+    #[tokio::test]
+    async fn a_declined_confirmation_is_a_state_and_not_an_error() {
+        for status in ["requires_payment_method", "requires_confirmation"] {
+            let declined = card_error(Some(intent("pi_1", status, "r")));
+            let server = answering(402, declined).await;
+            let payment = gateway(&server).confirm_payment("pi_1", "k").await.unwrap();
+            assert_eq!(
+                (payment.id.as_str(), payment.state),
+                ("pi_1", insufficient_funds())
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_decline_without_its_payment_looks_the_payment_up() {
+        let server = MockServer::start().await;
+        Mock::given(method("POST"))
+            .respond_with(answer(402, &card_error(None)))
+            .mount(&server)
+            .await;
+        Mock::given(method("GET"))
+            .and(path("/v1/payment_intents/pi_1"))
+            .respond_with(answer(200, &intent("pi_1", "requires_payment_method", "r")))
+            .expect(1)
+            .mount(&server)
+            .await;
+        let payment = gateway(&server).confirm_payment("pi_1", "k").await.unwrap();
+        assert_eq!(payment.state, insufficient_funds());
+        assert_eq!(payment.reference.as_deref(), Some("r"));
+    }
+
+    #[tokio::test]
+    async fn a_decline_never_hides_that_the_payment_is_charged() {
+        let server = answering(402, card_error(Some(intent("pi_1", "succeeded", "r")))).await;
+        let payment = gateway(&server).confirm_payment("pi_1", "k").await.unwrap();
+        assert_eq!(payment.state, PaymentState::Succeeded);
+    }
+
+    #[tokio::test]
+    async fn confirming_twice_is_an_unexpected_state() {
+        let body = json!({"error": {
+            "type": "invalid_request_error",
+            "code": "payment_intent_unexpected_state",
+            "message": "already succeeded",
+            "payment_intent": intent("pi_1", "succeeded", "r"),
+        }});
+        let server = answering(400, body).await;
+        let error = gateway(&server)
+            .confirm_payment("pi_1", "k")
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(error, GatewayError::UnexpectedState { .. }),
+            "{error:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn rate_limits_carry_how_long_to_wait() {
+        let server = MockServer::start().await;
+        let limited = answer(429, &json!({})).insert_header("retry-after", "3");
+        Mock::given(any())
+            .respond_with(limited)
+            .mount(&server)
+            .await;
+        let error = gateway(&server).retrieve_payment("pi_1").await.unwrap_err();
+        let wait = Some(Duration::from_secs(3));
+        assert!(
+            matches!(error, GatewayError::RateLimited { retry_after } if retry_after == wait),
+            "{error:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_success_that_cannot_be_read_leaves_the_outcome_open() {
+        for body in ["", "<html>", "{}", "{\"id\": \"pi_1\", \"amount\": 1.5}"] {
+            let server = MockServer::start().await;
+            let unreadable = ResponseTemplate::new(200).set_body_string(body);
+            Mock::given(any())
+                .respond_with(unreadable)
+                .mount(&server)
+                .await;
+            let error = gateway(&server)
+                .confirm_payment("pi_1", "k")
+                .await
+                .unwrap_err();
+            assert!(
+                matches!(error, GatewayError::Unreadable(_)),
+                "{body}: {error:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn no_answer_is_no_answer() {
+        for (url, timeout) in [
+            (http_at(closed_port()), LONG),
+            (misbehaving_server(Misbehaviour::Drop), LONG),
+            (misbehaving_server(Misbehaviour::HalfAnAnswer), LONG),
+            (misbehaving_server(Misbehaviour::Silence), SHORT),
+        ] {
+            let gateway = gateway_within(url, timeout);
+            for error in [
+                gateway.confirm_payment("pi_1", "k").await.unwrap_err(),
+                gateway.find_payment("r").await.unwrap_err(),
+            ] {
+                assert!(matches!(error, GatewayError::NoAnswer(_)), "{error:?}");
+                // The address can carry a reference.
+                assert!(!error.to_string().contains("http://"), "{error}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_a_request_is_refused_unsent() {
+        let server = MockServer::start().await;
+        let gateway = gateway(&server);
+        for id in ["", "..", "pi_1/confirm", "pi_1?x", "pi 1", "pi_ü"] {
+            let error = gateway.confirm_payment(id, "k").await.unwrap_err();
+            assert!(
+                matches!(error, GatewayError::Refused { .. }),
+                "{id}: {error:?}"
+            );
+        }
+        let error = gateway
+            .confirm_payment("pi_1", "two\nlines")
+            .await
+            .unwrap_err();
+        assert!(matches!(error, GatewayError::Refused { .. }), "{error:?}");
+        assert!(server.received_requests().await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_api_key_never_shows() {
+        let echo = json!({"error": {"message": format!("Invalid API Key provided: {KEY}")}});
+        for status in [400, 401, 402, 404, 409, 500] {
+            let server = answering(status, echo.clone()).await;
+            let gateway = gateway(&server);
+            let error = gateway.confirm_payment("pi_1", "k").await.unwrap_err();
+            let config = StripeConfig::new(Url::parse(&server.uri()).unwrap(), KEY.into());
+            let shown = format!("{error} {error:?} {gateway:?} {config:?}");
+            assert!(!shown.contains(KEY), "{shown}");
+        }
+        let unreachable = gateway_within(http_at(closed_port()), LONG);
+        let error = unreachable.retrieve_payment("pi_1").await.unwrap_err();
+        assert!(!format!("{error} {error:?}").contains(KEY));
+    }
+}
