@@ -1,0 +1,650 @@
+//! A child process that cannot outlive us.
+//!
+//! A small shell stands between us and the server. It reads from a pipe whose other end only we
+//! hold: however we end (also by SIGKILL), the system closes that end, the shell's read returns,
+//! and the shell stops the server, removes its folders and ends. The shell has a process group of
+//! its own, so Ctrl-C in a terminal reaches us, and not the server behind our back.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, OpenOptions};
+use std::io::{self, PipeWriter};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::error::{LocalError, Result};
+
+/// The shell's program. Everything that varies comes as a positional parameter.
+const SCRIPT: &str = r#"
+# Runs one program that must not outlive whoever holds the other end of our standard input.
+# Parameters: stop signal, tenths of a second until KILL, when to remove, number of folders,
+# the folders, the program, its arguments. Nothing is ever interpolated into this text.
+signal=$1 tenths=$2 remove=$3 folders=$4
+shift 4
+
+# The rope moves to descriptor 3, so that nothing inherits it as its standard input.
+exec 3<&0 </dev/null
+
+(shift "$folders" && exec "$@") 3<&- &
+server=$!
+
+# The rope's end is the order to stop. The signal is repeated each second, for a program that was
+# still too young to hear it.
+(
+    read -r _ <&3
+    left=$tenths
+    while [ "$left" -gt 0 ]; do
+        [ $(((tenths - left) % 10)) -ne 0 ] || kill -s "$signal" "$server" 2>/dev/null || exit 0
+        sleep 0.1 || sleep 1
+        kill -0 "$server" 2>/dev/null || exit 0
+        left=$((left - 1))
+    done
+    kill -s KILL "$server" 2>/dev/null
+) >/dev/null 2>&1 &
+watcher=$!
+exec 3<&-
+
+# Somebody may stop this shell alone (a shutdown of the machine, a supervisor): pass it on.
+trap 'kill -s "$signal" "$server" 2>/dev/null' HUP INT TERM
+
+while :; do
+    wait "$server"
+    status=$?
+    # A trapped signal ends `wait` too early.
+    kill -0 "$server" 2>/dev/null || break
+done
+kill "$watcher" 2>/dev/null
+
+if [ "$remove" = on-failure ] && [ "$status" -eq 0 ]; then
+    exit 0
+fi
+while [ "$folders" -gt 0 ]; do
+    # A killed server's own children may still write for a moment.
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        rm -rf -- "$1" 2>/dev/null
+        [ -e "$1" ] || break
+        sleep 0.1
+    done
+    shift
+    folders=$((folders - 1))
+done
+exit "$status"
+"#;
+
+/// How often a server that starts is asked whether it is ready.
+const POLL: Duration = Duration::from_millis(50);
+
+/// What the shell may need beyond the server's own time to stop.
+const MARGIN: Duration = Duration::from_secs(10);
+
+/// How much of a log's end appears in an error.
+const TAIL_BYTES: u64 = 4000;
+
+/// A log longer than this is emptied at the next start.
+const LOG_LIMIT: u64 = 4 << 20;
+
+/// The shell's program without its comments, so that a process list stays readable.
+fn script() -> String {
+    let lines = SCRIPT.lines().map(str::trim);
+    let code = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    code.collect::<Vec<_>>().join("\n")
+}
+
+/// The signal that asks a server to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopSignal {
+    /// SIGTERM.
+    Terminate,
+    /// SIGINT: PostgreSQL's fast shutdown.
+    Interrupt,
+}
+
+impl StopSignal {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Terminate => "TERM",
+            Self::Interrupt => "INT",
+        }
+    }
+}
+
+/// When the folders of a [`LeashedCommand`] are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remove {
+    /// When the program ends, however it ends.
+    Always,
+    /// Only when it fails or is stopped.
+    OnFailure,
+}
+
+impl Remove {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::OnFailure => "on-failure",
+        }
+    }
+}
+
+/// The system user that a program runs as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunAs {
+    /// The user's name, for messages.
+    pub name: String,
+    /// The user's number.
+    pub uid: u32,
+    /// The number of the user's group.
+    pub gid: u32,
+}
+
+/// What to run on a leash, and how to stop it.
+#[derive(Debug, Clone)]
+pub struct LeashedCommand {
+    name: String,
+    program: OsString,
+    arguments: Vec<OsString>,
+    log: PathBuf,
+    environment: Vec<(OsString, OsString)>,
+    folder: Option<PathBuf>,
+    signal: StopSignal,
+    grace: Duration,
+    remove: Remove,
+    folders: Vec<PathBuf>,
+    user: Option<RunAs>,
+}
+
+impl LeashedCommand {
+    /// Runs `program`, called `name` in messages; what it writes goes to the file `log`.
+    pub fn new(
+        name: impl Into<String>,
+        program: impl AsRef<OsStr>,
+        log: impl Into<PathBuf>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            program: program.as_ref().to_owned(),
+            arguments: Vec::new(),
+            log: log.into(),
+            environment: Vec::new(),
+            folder: None,
+            signal: StopSignal::Terminate,
+            grace: Duration::from_secs(10),
+            remove: Remove::Always,
+            folders: Vec::new(),
+            user: None,
+        }
+    }
+
+    /// Adds one argument.
+    #[must_use]
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.arguments.push(argument.as_ref().to_owned());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.arguments
+            .extend(arguments.into_iter().map(|a| a.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.environment
+            .push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets the working folder; without it the program runs in `/`, which nobody can take away.
+    #[must_use]
+    pub fn current_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// Sets the signal that asks the program to stop, and how long it may take until it is killed.
+    #[must_use]
+    pub fn stop_with(mut self, signal: StopSignal, grace: Duration) -> Self {
+        self.signal = signal;
+        self.grace = grace;
+        self
+    }
+
+    /// Removes `folder` and all in it when the program has ended as `when` says.
+    #[must_use]
+    pub fn remove(mut self, folder: impl Into<PathBuf>, when: Remove) -> Self {
+        self.folders.push(folder.into());
+        self.remove = when;
+        self
+    }
+
+    /// Runs everything, the shell included, as another user; only root may.
+    #[must_use]
+    pub fn run_as(mut self, user: Option<RunAs>) -> Self {
+        self.user = user;
+        self
+    }
+
+    fn shell(&self) -> Command {
+        let tenths = self.grace.as_millis().div_ceil(100);
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .args(["-c", &script(), "leash", self.signal.name()])
+            .arg(tenths.to_string())
+            .arg(self.remove.name())
+            .arg(self.folders.len().to_string())
+            .args(&self.folders)
+            .arg(&self.program)
+            .args(&self.arguments)
+            .envs(self.environment.iter().cloned())
+            .current_dir(self.folder.as_deref().unwrap_or(Path::new("/")))
+            .process_group(0);
+        if let Some(user) = &self.user {
+            shell.uid(user.uid).gid(user.gid);
+        }
+        shell
+    }
+}
+
+/// A program that runs, and that ends when this handle is dropped or when we end in any way.
+#[derive(Debug)]
+pub struct Leash {
+    name: String,
+    shell: Child,
+    grace: Duration,
+    /// Closing it is the order to stop; nothing is ever written.
+    rope: Option<PipeWriter>,
+    log: Log,
+}
+
+impl Leash {
+    /// Starts the program.
+    pub fn spawn(command: LeashedCommand) -> Result<Self> {
+        let log = Log::open(&command.log)?;
+        let spawn_error = |source| LocalError::Spawn {
+            program: command.name.clone(),
+            source,
+        };
+        let (reader, rope) = io::pipe().map_err(spawn_error)?;
+        let shell = command
+            .shell()
+            .stdin(Stdio::from(reader))
+            .stdout(log.writer().map_err(spawn_error)?)
+            .stderr(log.writer().map_err(spawn_error)?)
+            .spawn()
+            .map_err(spawn_error)?;
+        Ok(Self {
+            name: command.name,
+            shell,
+            grace: command.grace,
+            rope: Some(rope),
+            log,
+        })
+    }
+
+    /// Runs the program to its end, and fails unless it succeeds.
+    pub async fn run(command: LeashedCommand, limit: Duration) -> Result<()> {
+        let mut leash = Self::spawn(command)?;
+        match timeout(limit, leash.shell.wait()).await {
+            Ok(Ok(status)) if status.success() => Ok(()),
+            Ok(Ok(status)) => Err(leash.exited(status)),
+            Ok(Err(source)) => Err(leash.lost(source)),
+            Err(_) => Err(leash.not_ready(limit)),
+        }
+    }
+
+    /// Where the program's output goes.
+    pub fn log_path(&self) -> &Path {
+        &self.log.path
+    }
+
+    /// The end of the program's output, also when the file is removed already.
+    pub fn log_tail(&self) -> String {
+        self.log.tail()
+    }
+
+    /// How the program ended, or `None` while it runs.
+    pub fn try_wait(&mut self) -> Result<Option<ExitStatus>> {
+        match self.shell.try_wait() {
+            Ok(status) => Ok(status),
+            Err(source) => Err(self.lost(source)),
+        }
+    }
+
+    /// Whether the program still runs.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.try_wait(), Ok(None))
+    }
+
+    /// Asks `probe` until it says yes; fails when the program ends or the time is over.
+    pub async fn wait_ready<P, F>(&mut self, limit: Duration, mut probe: P) -> Result<()>
+    where
+        P: FnMut() -> F,
+        F: Future<Output = bool>,
+    {
+        let mut ticks = interval(POLL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let ready = async {
+            loop {
+                ticks.tick().await;
+                if let Some(status) = self.try_wait()? {
+                    return Err(self.exited(status));
+                }
+                // Asked before the program is looked at again: a stranger may have answered on
+                // the port while ours was about to end for want of it.
+                if probe().await && self.is_running() {
+                    return Ok(());
+                }
+            }
+        };
+        let outcome = timeout(limit, ready).await;
+        outcome.unwrap_or_else(|_| Err(self.not_ready(limit)))
+    }
+
+    /// Waits for as long as the program runs.
+    pub async fn ended(&mut self) -> Result<ExitStatus> {
+        match self.shell.wait().await {
+            Ok(status) => Ok(status),
+            Err(source) => Err(self.lost(source)),
+        }
+    }
+
+    /// Waits until the program has ended by itself.
+    pub async fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
+        match timeout(limit, self.shell.wait()).await {
+            Ok(Ok(status)) => Ok(status),
+            Ok(Err(source)) => Err(self.lost(source)),
+            Err(_) => Err(LocalError::NotStopped {
+                program: self.name.clone(),
+                seconds: limit.as_secs(),
+                pid: self.shell.id().unwrap_or_default(),
+            }),
+        }
+    }
+
+    /// Stops the program, and waits until it and its folders are gone.
+    pub async fn stop(mut self) -> Result<()> {
+        drop(self.rope.take());
+        let limit = self.grace + MARGIN;
+        match timeout(limit, self.shell.wait()).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(source)) => Err(self.lost(source)),
+            Err(_) => Err(LocalError::NotStopped {
+                program: self.name.clone(),
+                seconds: limit.as_secs(),
+                pid: self.shell.id().unwrap_or_default(),
+            }),
+        }
+    }
+
+    fn exited(&self, status: ExitStatus) -> LocalError {
+        LocalError::Exited {
+            program: self.name.clone(),
+            status: status.to_string(),
+            log: self.log_tail(),
+        }
+    }
+
+    fn not_ready(&self, limit: Duration) -> LocalError {
+        LocalError::NotReady {
+            program: self.name.clone(),
+            seconds: limit.as_secs(),
+            log: self.log_tail(),
+        }
+    }
+
+    fn lost(&self, source: io::Error) -> LocalError {
+        LocalError::Spawn {
+            program: self.name.clone(),
+            source,
+        }
+    }
+}
+
+/// A program's output. It is read through a handle, because the program's end removes the file.
+#[derive(Debug)]
+struct Log {
+    path: PathBuf,
+    file: File,
+    /// Where this run begins: earlier runs' output is no part of an error.
+    start: u64,
+}
+
+impl Log {
+    fn open(path: &Path) -> Result<Self> {
+        let error = |action| LocalError::file(action, path);
+        let mut options = OpenOptions::new();
+        options.create(true).append(true).read(true);
+        let file = options.open(path).map_err(error("open the log"))?;
+        let mut start = file.metadata().map_err(error("read the log"))?.len();
+        if start > LOG_LIMIT {
+            file.set_len(0).map_err(error("empty the log"))?;
+            start = 0;
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            start,
+        })
+    }
+
+    fn writer(&self) -> io::Result<Stdio> {
+        self.file.try_clone().map(Stdio::from)
+    }
+
+    fn tail(&self) -> String {
+        let length = self.file.metadata().map_or(0, |data| data.len());
+        let from = length.saturating_sub(TAIL_BYTES).max(self.start);
+        let wanted = usize::try_from(length.saturating_sub(from)).unwrap_or_default();
+        let mut bytes = vec![0; wanted];
+        let read = self.file.read_at(&mut bytes, from).unwrap_or_default();
+        bytes.truncate(read);
+        String::from_utf8_lossy(&bytes).trim().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::process::Command as Program;
+
+    use nix::errno::Errno;
+    use nix::sys::signal::kill;
+    use nix::unistd::Pid;
+
+    use super::*;
+
+    /// Tells the re-executed test binary that it is the parent to be killed, and where to work.
+    const HOLDER: &str = "PARTNER_LEASH_HOLDER";
+
+    const LIMIT: Duration = Duration::from_secs(30);
+
+    async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+        let mut ticks = interval(Duration::from_millis(20));
+        let wait = async {
+            while !condition() {
+                ticks.tick().await;
+            }
+        };
+        timeout(LIMIT, wait)
+            .await
+            .unwrap_or_else(|_| panic!("not in time: {what}"));
+    }
+
+    fn exists(pid: Pid) -> bool {
+        kill(pid, None) != Err(Errno::ESRCH)
+    }
+
+    /// A server that writes its pid to a file once it is ready.
+    struct Sample(tempfile::TempDir);
+
+    impl Sample {
+        fn new() -> Self {
+            let place = tempfile::tempdir().unwrap();
+            fs::create_dir(place.path().join("fold er")).unwrap();
+            Self(place)
+        }
+
+        fn path(&self) -> &Path {
+            self.0.path()
+        }
+
+        fn folder(&self) -> PathBuf {
+            self.path().join("fold er")
+        }
+
+        fn pid(&self) -> Option<Pid> {
+            let text = fs::read_to_string(self.path().join("pid")).ok()?;
+            text.trim().parse().ok().map(Pid::from_raw)
+        }
+
+        async fn started(&self) -> Pid {
+            until("the sample starts", || self.pid().is_some()).await;
+            self.pid().unwrap()
+        }
+    }
+
+    fn sample(place: &Path, script: &str) -> LeashedCommand {
+        let folder = place.join("fold er");
+        LeashedCommand::new("sample", "/bin/sh", folder.join("log"))
+            .args(["-c", script, "sample"])
+            .arg(place.join("pid"))
+            .remove(folder, Remove::Always)
+    }
+
+    /// Runs until it is stopped, without a child of its own that would outlive it.
+    const SERVER: &str = r#"echo $$ >"$1"; exec sleep 1000"#;
+
+    #[tokio::test]
+    async fn a_dropped_leash_ends_its_program_and_removes_its_folder() {
+        let place = Sample::new();
+        let mut leash = Leash::spawn(sample(place.path(), SERVER)).unwrap();
+        let pid = place.started().await;
+        assert!(leash.is_running() && exists(pid));
+        drop(leash);
+        until("the program ends", || !exists(pid)).await;
+        until("the folder goes", || !place.folder().exists()).await;
+    }
+
+    #[tokio::test]
+    async fn stop_returns_when_program_and_folder_are_gone() {
+        let place = Sample::new();
+        let leash = Leash::spawn(sample(place.path(), SERVER)).unwrap();
+        let pid = place.started().await;
+        leash.stop().await.unwrap();
+        assert!(!exists(pid) && !place.folder().exists());
+    }
+
+    #[tokio::test]
+    async fn a_program_that_ignores_the_signal_is_killed() {
+        let place = Sample::new();
+        let stubborn = r#"trap '' TERM INT HUP; echo $$ >"$1"; while :; do sleep 0.1; done"#;
+        let command = sample(place.path(), stubborn)
+            .stop_with(StopSignal::Terminate, Duration::from_millis(300));
+        let leash = Leash::spawn(command).unwrap();
+        let pid = place.started().await;
+        leash.stop().await.unwrap();
+        assert!(!exists(pid) && !place.folder().exists());
+    }
+
+    #[tokio::test]
+    async fn a_signal_to_the_shell_alone_reaches_the_program() {
+        let place = Sample::new();
+        let mut leash = Leash::spawn(sample(place.path(), SERVER)).unwrap();
+        let pid = place.started().await;
+        let shell = Pid::from_raw(leash.shell.id().unwrap().try_into().unwrap());
+        kill(shell, nix::sys::signal::SIGTERM).unwrap();
+        until("the shell ends", || !leash.is_running()).await;
+        assert!(!exists(pid) && !place.folder().exists());
+    }
+
+    #[tokio::test]
+    async fn a_program_that_fails_is_reported_with_its_last_output() {
+        let place = Sample::new();
+        let script = "echo before; echo the reason >&2; exit 7";
+        let command = sample(place.path(), script);
+        let mut leash = Leash::spawn(command).unwrap();
+        let error = leash
+            .wait_ready(LIMIT, || async { false })
+            .await
+            .unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("status: 7") && text.ends_with("the reason"),
+            "{text}"
+        );
+        assert!(!place.folder().exists());
+    }
+
+    #[tokio::test]
+    async fn a_program_that_succeeds_keeps_its_folder_if_asked() {
+        let place = Sample::new();
+        let folder = place.folder();
+        let run = |script: &'static str| {
+            let command = LeashedCommand::new("sample", "/bin/sh", folder.join("log"))
+                .args(["-c", script])
+                .remove(&folder, Remove::OnFailure);
+            Leash::run(command, LIMIT)
+        };
+        run("exit 0").await.unwrap();
+        assert!(folder.exists());
+        run("exit 1").await.unwrap_err();
+        assert!(!folder.exists());
+    }
+
+    #[tokio::test]
+    async fn arguments_arrive_as_they_are() {
+        let place = Sample::new();
+        let odd = ["$(exit 1)", "a  b", "'\"`*", "", "-n", "\n"];
+        let command = LeashedCommand::new("printf", "printf", place.folder().join("log"))
+            .arg("[%s]")
+            .args(odd);
+        let leash = Leash::spawn(command).unwrap();
+        until("all is printed", || leash.log_tail().ends_with("[\n]")).await;
+        let expected = format!("[{}]", odd.join("]["));
+        assert_eq!(leash.log_tail(), expected);
+        leash.stop().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_missing_program_is_reported() {
+        let place = Sample::new();
+        let log = place.folder().join("log");
+        let command = LeashedCommand::new("missing", "/no/such/program", log);
+        let error = Leash::run(command, LIMIT).await.unwrap_err().to_string();
+        assert!(error.contains("/no/such/program"), "{error}");
+    }
+
+    /// No test by itself: the parent that [`a_killed_parent_takes_its_program_with_it`] kills.
+    #[tokio::test]
+    async fn holder() {
+        let Some(place) = std::env::var_os(HOLDER) else {
+            return;
+        };
+        let _leash = Leash::spawn(sample(Path::new(&place), SERVER)).unwrap();
+        std::future::pending::<()>().await;
+    }
+
+    #[tokio::test]
+    async fn a_killed_parent_takes_its_program_with_it() {
+        let place = Sample::new();
+        let mut parent = Program::new(std::env::current_exe().unwrap())
+            .args(["--exact", "leash::tests::holder", "--nocapture"])
+            .env(HOLDER, place.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let pid = place.started().await;
+        parent.kill().unwrap();
+        parent.wait().unwrap();
+        until("the program ends", || !exists(pid)).await;
+        until("the folder goes", || !place.folder().exists()).await;
+    }
+}

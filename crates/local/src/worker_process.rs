@@ -1,0 +1,149 @@
+//! A worker in a process of its own, on a leash.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
+
+use crate::error::{LocalError, Result};
+use crate::leash::{Leash, LeashedCommand, StopSignal};
+use crate::platform::Platform;
+
+/// What a worker writes to its ready file once it takes work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerReady {
+    /// The process.
+    pub pid: u32,
+    /// Prometheus's endpoint.
+    pub metrics_url: String,
+    /// The health endpoint's base.
+    pub health_url: String,
+}
+
+/// How to start a worker.
+#[derive(Debug, Clone)]
+pub struct WorkerCommand {
+    /// The program: `partner-worker`, or one that behaves like it.
+    pub program: PathBuf,
+    /// What comes before `--ready-file`.
+    pub arguments: Vec<OsString>,
+    /// Environment over the platform's own.
+    pub environment: Vec<(String, String)>,
+}
+
+/// A running worker.
+#[derive(Debug)]
+pub struct WorkerProcess {
+    /// What it said of itself.
+    pub ready: WorkerReady,
+    leash: Leash,
+    /// Holds the ready file and the log for as long as the worker lives.
+    _folder: TempDir,
+}
+
+/// How long a worker may take until it takes work.
+const READY_LIMIT: Duration = Duration::from_mins(1);
+
+/// How long a worker may take to drain; its own deadline is sooner.
+const STOP_GRACE: Duration = Duration::from_secs(40);
+
+impl WorkerProcess {
+    /// Starts a worker of this platform and waits until it takes work.
+    ///
+    /// # Errors
+    /// [`LocalError`] with the end of the worker's log.
+    pub async fn start(platform: &Platform, command: WorkerCommand) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("partner-worker-").tempdir();
+        let folder = folder.map_err(|source| LocalError::File {
+            action: "make a folder in",
+            path: std::env::temp_dir(),
+            source,
+        })?;
+        let ready_file = folder.path().join("ready.json");
+        let mut leashed = LeashedCommand::new(
+            "the worker",
+            &command.program,
+            folder.path().join("worker.log"),
+        )
+        .args(&command.arguments)
+        .arg("--ready-file")
+        .arg(&ready_file)
+        .stop_with(StopSignal::Terminate, STOP_GRACE);
+        for (name, value) in platform
+            .worker_environment()
+            .iter()
+            .chain(&command.environment)
+        {
+            leashed = leashed.env(name, value);
+        }
+        let mut leash = Leash::spawn(leashed)?;
+        let file = &ready_file;
+        leash
+            .wait_ready(READY_LIMIT, || async move { file.exists() })
+            .await?;
+        let unreadable = |source| LocalError::File {
+            action: "read",
+            path: ready_file.clone(),
+            source,
+        };
+        let text = std::fs::read(&ready_file).map_err(unreadable)?;
+        let ready = serde_json::from_slice(&text).map_err(|error| unreadable(error.into()))?;
+        Ok(Self {
+            ready,
+            leash,
+            _folder: folder,
+        })
+    }
+
+    /// Kills the worker with SIGKILL: nothing of what it was doing comes to an end.
+    pub fn kill(&self) {
+        self.signal(Signal::SIGKILL);
+    }
+
+    /// Asks the worker to stop with SIGTERM, without waiting.
+    pub fn terminate(&self) {
+        self.signal(Signal::SIGTERM);
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Ok(pid) = i32::try_from(self.ready.pid) {
+            // A worker that has ended already needs no signal.
+            let _ = kill(Pid::from_raw(pid), signal);
+        }
+    }
+
+    /// Waits until the worker has ended by itself, and tells its exit code.
+    ///
+    /// # Errors
+    /// [`LocalError`] if it does not end in time.
+    pub async fn wait(&mut self) -> Result<Option<i32>> {
+        let status = self.leash.wait(STOP_GRACE).await?;
+        Ok(status.code())
+    }
+
+    /// Waits for as long as the worker runs.
+    ///
+    /// # Errors
+    /// [`LocalError`] if its process cannot be watched.
+    pub async fn ended(&mut self) -> Result<()> {
+        self.leash.ended().await.map(drop)
+    }
+
+    /// The end of what the worker logged.
+    pub fn log_tail(&self) -> String {
+        self.leash.log_tail()
+    }
+
+    /// Stops the worker, and waits until it is gone.
+    ///
+    /// # Errors
+    /// [`LocalError`] if it does not end.
+    pub async fn stop(self) -> Result<()> {
+        self.leash.stop().await
+    }
+}
