@@ -1,0 +1,90 @@
+//! `reserveInventory` and `releaseInventory`: the stock of an order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use partner_core::error::{activity_error, undo_error};
+use partner_core::wire::Wire;
+use serde::{Deserialize, Serialize};
+use temporalio_sdk::activities::{ActivityContext, ActivityError, activities};
+
+use super::OrderResult;
+use crate::error::PaymentError;
+use crate::repository::InventoryRepository;
+
+/// Whose stock to reserve.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReserveInventoryInput {
+    /// The order.
+    pub order_id: String,
+    /// The buyer.
+    pub user_id: String,
+}
+
+/// Whose stock to give back.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReleaseInventoryInput {
+    /// The order.
+    pub order_id: String,
+}
+
+/// The activities' dependencies.
+pub struct InventoryActivities {
+    /// The stock.
+    pub inventory: InventoryRepository,
+    /// How long stock stays reserved for an order that is not paid.
+    pub reservation_ttl: Duration,
+}
+
+#[activities]
+impl InventoryActivities {
+    /// Reserves everything that an order needs, or fails with `INVENTORY_UNAVAILABLE`.
+    #[activity(name = "reserveInventory")]
+    pub async fn reserve_inventory(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        input: Wire<ReserveInventoryInput>,
+    ) -> Result<OrderResult, ActivityError> {
+        self.reserve(input).await
+    }
+
+    /// Gives back what an order holds or has taken. An undo step: it never gives up.
+    #[activity(name = "releaseInventory")]
+    pub async fn release_inventory(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        input: Wire<ReleaseInventoryInput>,
+    ) -> Result<OrderResult, ActivityError> {
+        self.release(input).await
+    }
+}
+
+impl InventoryActivities {
+    /// `reserveInventory` without a worker around it.
+    pub async fn reserve(
+        &self,
+        input: Wire<ReserveInventoryInput>,
+    ) -> Result<OrderResult, ActivityError> {
+        let input = input.into_activity_input()?;
+        self.inventory
+            .reserve(&input.order_id, self.reservation_ttl)
+            .await
+            .map_err(activity_error)?;
+        Ok(OrderResult::done(input.order_id))
+    }
+
+    /// `releaseInventory` without a worker around it.
+    pub async fn release(
+        &self,
+        input: Wire<ReleaseInventoryInput>,
+    ) -> Result<OrderResult, ActivityError> {
+        let input = input.into_activity_input()?;
+        match self.inventory.release(&input.order_id).await {
+            // An order that does not exist holds nothing.
+            Ok(()) | Err(PaymentError::OrderNotFound(_)) => Ok(OrderResult::done(input.order_id)),
+            Err(error) => Err(undo_error(error)),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What this domain brings to a worker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use partner_core::activity_options::ActivityPolicies;
+use partner_core::catalog::{Catalog, CatalogEntry};
+use partner_core::ports::fulfillment::Fulfillment;
+use partner_core::ports::payment_gateway::PaymentGateway;
+use sqlx::PgPool;
+use temporalio_sdk::{WorkerOptions, WorkflowRegistrationError};
+
+use crate::activities::fulfillment::FulfillmentActivities;
+use crate::activities::gateway::GatewayActivities;
+use crate::activities::inventory::InventoryActivities;
+use crate::activities::order::OrderActivities;
+use crate::activities::subscription::SubscriptionActivities;
+use crate::activities::validation::ValidationActivities;
+use crate::ledger::ChargeLedger;
+use crate::repository::{ChargeRepository, InventoryRepository, OrderRepository, SubscriptionRepository};
+use crate::workflows::process_payment::ProcessPayment;
+
+/// What the domain needs from its host.
+#[derive(Clone)]
+pub struct Dependencies {
+    /// PostgreSQL, with the platform's schema.
+    pub pool: PgPool,
+    /// Where the money is.
+    pub gateway: Arc<dyn PaymentGateway>,
+    /// Who hands orders over.
+    pub fulfillment: Arc<dyn Fulfillment>,
+    /// How long stock stays reserved for an order that is not paid.
+    pub reservation_ttl: Duration,
+    /// Timeouts and retries.
+    pub policies: ActivityPolicies,
+}
+
+/// Registers the domain's workflows and activities.
+///
+/// # Errors
+/// If a workflow of the same name is already registered.
+pub fn register(options: &mut WorkerOptions, dependencies: Dependencies) -> Result<(), WorkflowRegistrationError> {
+    let Dependencies { pool, gateway, fulfillment, reservation_ttl, policies } = dependencies;
+    let orders = OrderRepository::new(pool.clone());
+    options.register_workflow_with_factory(move || ProcessPayment::new(policies))?;
+    options
+        .register_activities(ValidationActivities { orders: orders.clone() })
+        .register_activities(InventoryActivities {
+            inventory: InventoryRepository::new(pool.clone()),
+            reservation_ttl,
+        })
+        .register_activities(GatewayActivities {
+            ledger: ChargeLedger::new(ChargeRepository::new(pool.clone()), gateway),
+        })
+        .register_activities(OrderActivities { orders: orders.clone() })
+        .register_activities(FulfillmentActivities { orders, fulfillment })
+        .register_activities(SubscriptionActivities {
+            subscriptions: SubscriptionRepository::new(pool),
+        });
+    Ok(())
+}
+
+/// The domain's part of `partner catalog`.
+pub fn catalog(policies: &ActivityPolicies) -> Catalog {
+    let step = policies.payment();
+    Catalog {
+        entries: vec![
+            CatalogEntry::workflow("processPaymentWorkflow"),
+            CatalogEntry::signal("cancelPayment", "processPaymentWorkflow"),
+            CatalogEntry::signal("retryPayment", "processPaymentWorkflow"),
+            CatalogEntry::query("getDetails", "processPaymentWorkflow"),
+            CatalogEntry::query("getProgress", "processPaymentWorkflow"),
+            CatalogEntry::query("getStatus", "processPaymentWorkflow"),
+            CatalogEntry::local_activity("validatePayment", step),
+            CatalogEntry::local_activity("reserveInventory", step),
+            CatalogEntry::activity("releaseInventory", step.unbounded()),
+            CatalogEntry::activity("processPaymentGateway", policies.gateway()),
+            CatalogEntry::activity("lookupPayment", policies.gateway().unbounded()),
+            CatalogEntry::activity("refundPayment", policies.gateway().unbounded()),
+            CatalogEntry::local_activity("updateOrderStatus", step.unbounded()),
+            CatalogEntry::activity("triggerFulfillment", step.heartbeating()),
+            CatalogEntry::activity("cancelFulfillment", step.heartbeating().unbounded()),
+            CatalogEntry::activity("getSubscriptionDetails", step),
+            CatalogEntry::activity("updateSubscription", step),
+        ],
+    }
+}

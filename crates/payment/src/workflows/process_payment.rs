@@ -1,0 +1,585 @@
+//! `processPaymentWorkflow`: collects the payment of an order.
+//!
+//! Steps: validate, reserve stock, charge, mark the order paid, then at once the confirmation mail
+//! and the fulfilment. Whatever fails after the validation is undone: stock released, money given
+//! back, fulfilment taken back, the order marked, the buyer told, and the workflow fails with the
+//! contract's code. Cancelling counts until the end: before the charge nothing is taken, after it
+//! the money goes back. A charge whose outcome is unknown is looked up until it is known.
+//!
+//! Signals `cancelPayment`, `retryPayment`; queries `getStatus`, `getProgress`, `getDetails`.
+//! History: 25 events and 6 billable actions when all goes well.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use futures::FutureExt;
+use partner_core::activity_options::ActivityPolicies;
+use partner_core::contracts::email::{EmailContract, SendEmailInput};
+use partner_core::error::ErrorCode;
+use partner_core::ids::{OrderId, UserId};
+use partner_core::money::{Amount, Currency, Money};
+use partner_core::ports::payment_gateway::PaymentMethod;
+use partner_core::problem::Problem;
+use partner_core::progress::{ProcessStatus, ProgressAnswer, StatusAnswer};
+use partner_core::saga::{Saga, UndoFailure};
+use partner_core::wire::{InvalidInput, SignalText, Wire};
+use serde::{Deserialize, Serialize};
+use temporalio_common::ActivityDefinition;
+use temporalio_common::data_converters::TemporalDeserializable;
+use temporalio_sdk::workflows::{join, select};
+use temporalio_sdk::{
+    ActivityOptions, SyncWorkflowContext, TimerOptions, WorkflowContext, WorkflowContextView, WorkflowResult,
+    WorkflowTermination,
+};
+use temporalio_workflow::{workflow, workflow_methods};
+
+use crate::activities::fulfillment::{FulfillmentActivities, FulfillmentInput};
+use crate::activities::gateway::{
+    GatewayActivities, LookupPaymentInput, ProcessPaymentGatewayInput, ProcessPaymentGatewayResult,
+    RefundPaymentInput,
+};
+use crate::activities::inventory::{InventoryActivities, ReleaseInventoryInput, ReserveInventoryInput};
+use crate::activities::order::{OrderActivities, UpdateOrderStatusInput};
+use crate::activities::validation::{ValidatePaymentInput, ValidationActivities};
+use crate::emails::{self, OrderMail};
+use crate::model::OrderStatus;
+
+/// What is to be paid.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProcessPaymentInput {
+    /// The order.
+    pub order_id: OrderId,
+    /// The buyer: a user's id or an email address.
+    pub user_id: UserId,
+    /// How much, in major units.
+    pub amount: Amount,
+    /// In which currency.
+    pub currency: Currency,
+    /// How.
+    pub payment_method: PaymentMethod,
+    /// Which attempt to charge, 1 if missing. The same attempt is charged once, for ever; paying an
+    /// order anew after a decline or a refund takes the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<NonZeroU32>,
+    /// How long, after a decline, the order stays open for the signal `retryPayment`, in seconds;
+    /// 0 if missing: a decline fails the workflow at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_window_seconds: Option<u32>,
+}
+
+/// What was paid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProcessPaymentResult {
+    /// Always true: a payment that failed is a failed workflow.
+    pub success: bool,
+    /// The order.
+    pub order_id: String,
+    /// The gateway's id of the charge.
+    pub transaction_id: String,
+    /// How much, in major units.
+    pub amount: Amount,
+    /// In which currency.
+    pub currency: Currency,
+    /// For a person; also what went less than well without stopping the payment.
+    pub message: String,
+}
+
+/// The answer of `getDetails`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PaymentDetails {
+    /// The order.
+    pub order_id: Option<String>,
+    /// The buyer.
+    pub user_id: Option<String>,
+    /// How much.
+    pub amount: Option<Amount>,
+    /// In which currency.
+    pub currency: Option<Currency>,
+    /// Which attempt is, or was, charged.
+    pub attempt: u32,
+    /// The gateway's id of the charge, once it is made.
+    pub transaction_id: Option<String>,
+    /// Why cancelling was asked for, if it was.
+    pub cancel_reason: Option<String>,
+    /// Undo steps that could not be done; a person has to look at them.
+    pub undo_failures: Vec<String>,
+}
+
+/// The steps, for `getStatus` and `getProgress`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+enum Step {
+    #[default]
+    Validating,
+    Reserving,
+    Charging,
+    AwaitingRetry,
+    MarkingPaid,
+    HandingOver,
+    Undoing,
+    Done,
+}
+
+impl Step {
+    const TOTAL: u32 = 5;
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Validating => "validating",
+            Self::Reserving => "reserving_inventory",
+            Self::Charging => "charging",
+            Self::AwaitingRetry => "awaiting_retry",
+            Self::MarkingPaid => "marking_paid",
+            Self::HandingOver => "handing_over",
+            Self::Undoing => "undoing",
+            Self::Done => "done",
+        }
+    }
+
+    const fn completed(self) -> u32 {
+        match self {
+            Self::Validating => 0,
+            Self::Reserving => 1,
+            Self::Charging | Self::AwaitingRetry | Self::Undoing => 2,
+            Self::MarkingPaid => 3,
+            Self::HandingOver => 4,
+            Self::Done => Self::TOTAL,
+        }
+    }
+}
+
+/// The workflow, with what its signals, queries and waits need.
+#[workflow]
+pub struct ProcessPayment {
+    policies: ActivityPolicies,
+    status: ProcessStatus,
+    step: Step,
+    error: Option<String>,
+    details: PaymentDetails,
+    cancel_requested: bool,
+    retry_requested: bool,
+}
+
+/// The order being paid, read and checked.
+struct Payment {
+    input: ProcessPaymentInput,
+    amount: Money,
+    email: String,
+    attempt: u32,
+    /// What gives back stock and money.
+    saga: Saga,
+    /// What takes back the goods; apart, because whoever ships must not hold up the money.
+    goods: Saga,
+}
+
+impl Payment {
+    fn order_id(&self) -> String {
+        self.input.order_id.to_string()
+    }
+
+    fn mail(&self) -> OrderMail<'_> {
+        OrderMail {
+            to: &self.email,
+            order_id: self.input.order_id.as_str(),
+            amount: self.amount,
+            attempt: self.attempt,
+        }
+    }
+}
+
+impl ProcessPayment {
+    /// A payment that has not begun, with these timeouts and retries.
+    pub fn new(policies: ActivityPolicies) -> Self {
+        Self {
+            policies,
+            status: ProcessStatus::Pending,
+            step: Step::Validating,
+            error: None,
+            details: PaymentDetails::default(),
+            cancel_requested: false,
+            retry_requested: false,
+        }
+    }
+}
+
+type Context = WorkflowContext<ProcessPayment>;
+
+#[workflow_methods(factory_only)]
+impl ProcessPayment {
+    /// Collects the payment, or undoes everything and fails.
+    #[run(name = "processPaymentWorkflow")]
+    pub async fn run(
+        ctx: &mut WorkflowContext<Self>,
+        input: Wire<ProcessPaymentInput>,
+    ) -> WorkflowResult<ProcessPaymentResult> {
+        let mut payment = match accept(ctx, input) {
+            Ok(payment) => payment,
+            Err(invalid) => return Err(refuse(ctx, invalid).into()),
+        };
+        if let Err(problem) = validate(ctx, &mut payment).await {
+            // Nothing was touched, so there is nothing to undo and nobody to tell.
+            finish(ctx, ProcessStatus::Failed, Some(&problem));
+            return Err(problem.into_workflow_failure().into());
+        }
+        match pay(ctx, &mut payment).await {
+            Ok(result) => {
+                finish(ctx, ProcessStatus::Completed, None);
+                Ok(result)
+            }
+            Err(problem) => {
+                let by_temporal = problem.code == ErrorCode::Cancelled && ctx.cancellation_token().is_cancelled();
+                let problem = undo(ctx, payment, problem).await;
+                // Whoever cancels through Temporal expects the run to close as cancelled.
+                Err(match by_temporal {
+                    true => WorkflowTermination::cancelled_with_details(problem.to_string()),
+                    false => problem.into_workflow_failure().into(),
+                })
+            }
+        }
+    }
+
+    /// Asks to stop: before the charge nothing is taken, after it the money goes back.
+    #[signal(name = "cancelPayment")]
+    pub fn cancel_payment(&mut self, _ctx: &mut SyncWorkflowContext<Self>, reason: SignalText) {
+        self.cancel_requested = true;
+        self.details.cancel_reason.get_or_insert(reason.0.unwrap_or_default());
+    }
+
+    /// After a decline, while the order is open for it: charges once more, as the next attempt.
+    #[signal(name = "retryPayment")]
+    pub fn retry_payment(&mut self, _ctx: &mut SyncWorkflowContext<Self>, _reason: SignalText) {
+        // Asked for at any other time it means nothing: there is no decline to answer.
+        self.retry_requested = self.step == Step::AwaitingRetry;
+    }
+
+    /// How the payment stands.
+    #[query(name = "getStatus")]
+    pub fn get_status(&self, _ctx: &WorkflowContextView) -> StatusAnswer {
+        StatusAnswer {
+            status: self.status,
+            step: self.step.name().to_owned(),
+            error: self.error.clone(),
+        }
+    }
+
+    /// How far it is.
+    #[query(name = "getProgress")]
+    pub fn get_progress(&self, _ctx: &WorkflowContextView) -> ProgressAnswer {
+        ProgressAnswer::new(self.step.completed(), Step::TOTAL, self.step.name())
+    }
+
+    /// Everything that the workflow knows.
+    #[query(name = "getDetails")]
+    pub fn get_details(&self, _ctx: &WorkflowContextView) -> PaymentDetails {
+        self.details.clone()
+    }
+}
+
+fn accept(ctx: &Context, input: Wire<ProcessPaymentInput>) -> Result<Payment, InvalidInput> {
+    let input = input.into_result()?;
+    let amount = Money::from_amount(input.amount, input.currency)
+        .map_err(|error| InvalidInput::new(format!("amount: {error}")))?;
+    let attempt = input.attempt.map_or(1, NonZeroU32::get);
+    ctx.state_mut(|state| {
+        state.status = ProcessStatus::InProgress;
+        state.details.order_id = Some(input.order_id.to_string());
+        state.details.user_id = Some(input.user_id.to_string());
+        state.details.amount = Some(amount.amount());
+        state.details.currency = Some(input.currency);
+        state.details.attempt = attempt;
+    });
+    Ok(Payment { input, amount, email: String::new(), attempt, saga: Saga::new(), goods: Saga::new() })
+}
+
+fn refuse(ctx: &Context, invalid: InvalidInput) -> temporalio_sdk::ApplicationFailure {
+    let problem = Problem::new(ErrorCode::ValidationError, invalid.to_string());
+    finish(ctx, ProcessStatus::Failed, Some(&problem));
+    problem.into_workflow_failure()
+}
+
+async fn pay(ctx: &Context, payment: &mut Payment) -> Result<ProcessPaymentResult, Problem> {
+    reserve(ctx, payment).await?;
+    let transaction_id = charge_until_decided(ctx, payment).await?;
+    mark_paid(ctx, payment, &transaction_id).await?;
+    let warning = hand_over(ctx, payment, &transaction_id).await?;
+    stop_if_cancelled(ctx)?;
+    Ok(ProcessPaymentResult {
+        success: true,
+        order_id: payment.order_id(),
+        transaction_id,
+        amount: payment.amount.amount(),
+        currency: payment.amount.currency(),
+        message: warning.map_or_else(
+            || "Payment processed successfully".to_owned(),
+            |warning| format!("Payment processed successfully; {warning}"),
+        ),
+    })
+}
+
+async fn validate(ctx: &Context, payment: &mut Payment) -> Result<(), Problem> {
+    enter(ctx, Step::Validating);
+    let input = ValidatePaymentInput {
+        user_id: payment.input.user_id.to_string(),
+        amount: payment.input.amount,
+        currency: payment.input.currency,
+        payment_method: payment.input.payment_method,
+        order_id: Some(payment.order_id()),
+    };
+    let options = policies(ctx).payment().local("validate the payment");
+    let checked = ctx
+        .execute_local_activity(ValidationActivities::validate_payment, input, options)
+        .await?;
+    payment.email = checked.email.unwrap_or_default();
+    match checked.valid {
+        true => Ok(()),
+        false => Err(Problem::new(ErrorCode::ValidationError, checked.reason.unwrap_or_default())),
+    }
+}
+
+async fn reserve(ctx: &Context, payment: &mut Payment) -> Result<(), Problem> {
+    stop_if_cancelled(ctx)?;
+    enter(ctx, Step::Reserving);
+    let undo = policies(ctx).payment().undo("release the stock");
+    let release = ReleaseInventoryInput { order_id: payment.order_id() };
+    register_undo(ctx, &mut payment.saga, InventoryActivities::release_inventory, release, undo);
+    renew_reservation(ctx, payment).await
+}
+
+async fn renew_reservation(ctx: &Context, payment: &Payment) -> Result<(), Problem> {
+    let input = ReserveInventoryInput {
+        order_id: payment.order_id(),
+        user_id: payment.input.user_id.to_string(),
+    };
+    let options = policies(ctx).payment().local("reserve the stock");
+    ctx.execute_local_activity(InventoryActivities::reserve_inventory, input, options).await?;
+    Ok(())
+}
+
+/// Charges; after a decline as often as the buyer asks for it within the window.
+async fn charge_until_decided(ctx: &Context, payment: &mut Payment) -> Result<String, Problem> {
+    stop_if_cancelled(ctx)?;
+    let undo = policies(ctx).gateway().undo("give the money back");
+    let refund = RefundPaymentInput {
+        order_id: payment.order_id(),
+        reason: "the order was not completed".to_owned(),
+    };
+    register_undo(ctx, &mut payment.saga, GatewayActivities::refund_payment, refund, undo);
+    loop {
+        let declined = match charge(ctx, payment).await? {
+            ProcessPaymentGatewayResult { success: true, transaction_id: Some(id), .. } => {
+                ctx.state_mut(|state| state.details.transaction_id = Some(id.clone()));
+                return Ok(id);
+            }
+            other => other,
+        };
+        let code = if declined.decline_code.is_some() { ErrorCode::PaymentFailed } else { ErrorCode::GatewayError };
+        let problem = Problem::new(code, declined.error.unwrap_or_default());
+        if code != ErrorCode::PaymentFailed || !wait_for_retry(ctx, payment).await? {
+            return Err(problem);
+        }
+        renew_reservation(ctx, payment).await?;
+        payment.attempt += 1;
+        ctx.state_mut(|state| state.details.attempt += 1);
+    }
+}
+
+/// Charges one attempt and does not return before it is known how it went.
+async fn charge(ctx: &Context, payment: &Payment) -> Result<ProcessPaymentGatewayResult, Problem> {
+    enter(ctx, Step::Charging);
+    let input = ProcessPaymentGatewayInput {
+        order_id: payment.order_id(),
+        amount: payment.input.amount,
+        currency: payment.input.currency,
+        payment_method: payment.input.payment_method,
+        user_id: payment.input.user_id.to_string(),
+        attempt: payment.attempt,
+    };
+    let gateway = policies(ctx).gateway();
+    let options = gateway.detached("charge the buyer");
+    let problem = match run(ctx, GatewayActivities::process_payment_gateway, input, options).await {
+        Ok(result) => return Ok(result),
+        Err(problem) => problem,
+    };
+    if matches!(problem.code, ErrorCode::ValidationError | ErrorCode::PaymentFailed) {
+        return Err(problem);
+    }
+    let input = LookupPaymentInput { order_id: payment.order_id(), attempt: payment.attempt };
+    let options = gateway.undo("find out how the charge went");
+    let found = run(ctx, GatewayActivities::lookup_payment, input, options).await?;
+    if found.success || found.decline_code.is_some() { Ok(found) } else { Err(problem) }
+}
+
+/// Whether the buyer asks for another attempt within the window.
+async fn wait_for_retry(ctx: &Context, payment: &Payment) -> Result<bool, Problem> {
+    let window = Duration::from_secs(payment.input.retry_window_seconds.unwrap_or(0).into());
+    if window.is_zero() {
+        return Ok(false);
+    }
+    ctx.state_mut(|state| state.retry_requested = false);
+    enter(ctx, Step::AwaitingRetry);
+    // The loser of a race is cancelled, or it would stay in history and wake the workflow later.
+    let token = ctx.cancellation_token().child_token();
+    let timer = ctx.timer(
+        TimerOptions::builder(window)
+            .cancellation_token(token.clone())
+            .summary("open for another attempt".to_owned())
+            .build(),
+    );
+    let mut timer = timer.fuse();
+    let asked = select! {
+        _ = ctx.wait_condition(|state| state.retry_requested || state.cancel_requested) => true,
+        _ = timer => false,
+    };
+    token.cancel();
+    stop_if_cancelled(ctx)?;
+    Ok(asked)
+}
+
+async fn mark_paid(ctx: &Context, payment: &Payment, transaction_id: &str) -> Result<(), Problem> {
+    enter(ctx, Step::MarkingPaid);
+    let input = UpdateOrderStatusInput {
+        order_id: payment.order_id(),
+        status: OrderStatus::Paid,
+        transaction_id: Some(transaction_id.to_owned()),
+        error_message: None,
+    };
+    // The money is taken: only a refusal for good, never a database that is down, undoes that.
+    let options = policies(ctx).payment().unbounded().local("mark the order paid");
+    ctx.execute_local_activity(OrderActivities::update_order_status, input, options).await?;
+    Ok(())
+}
+
+/// Mails the buyer and has the order handed over, at once. A mail that does not go out is a
+/// warning: it is no reason to give a paid order back.
+async fn hand_over(ctx: &Context, payment: &mut Payment, transaction_id: &str) -> Result<Option<String>, Problem> {
+    stop_if_cancelled(ctx)?;
+    enter(ctx, Step::HandingOver);
+    let step = policies(ctx).payment().heartbeating();
+    let input = FulfillmentInput { order_id: payment.order_id() };
+    let undo = step.undo("take the fulfilment back");
+    register_undo(ctx, &mut payment.goods, FulfillmentActivities::cancel_fulfillment, input.clone(), undo);
+    let options = step.detached("hand the order over");
+    let (handed_over, mailed) = join!(
+        run(ctx, FulfillmentActivities::trigger_fulfillment, input, options),
+        send(ctx, emails::order_paid(payment.mail(), transaction_id)),
+    );
+    handed_over?;
+    Ok(mailed.err().map(|problem| format!("the confirmation mail could not be sent: {problem}")))
+}
+
+/// Undoes everything that was begun, marks the order, tells the buyer, and says what went wrong.
+async fn undo(ctx: &Context, payment: Payment, problem: Problem) -> Problem {
+    enter(ctx, Step::Undoing);
+    let Payment { saga, goods, .. } = payment;
+    let payment = Payment { saga: Saga::new(), goods: Saga::new(), ..payment };
+    let money_and_books = async {
+        let mut failures = saga.unwind().await;
+        failures.extend(close_books(ctx, &payment, &problem).await);
+        failures
+    };
+    let (mut failures, goods_failures) = join!(money_and_books, goods.unwind());
+    failures.extend(goods_failures);
+    ctx.state_mut(|state| {
+        state.details.undo_failures = failures.iter().map(|failure| format!("{}: {}", failure.name, failure.reason)).collect();
+    });
+    let status = match problem.code {
+        ErrorCode::Cancelled => ProcessStatus::Cancelled,
+        ErrorCode::Timeout => ProcessStatus::TimedOut,
+        _ => ProcessStatus::Failed,
+    };
+    let problem = problem.with_undo_failures(&failures);
+    finish(ctx, status, Some(&problem));
+    problem
+}
+
+/// Marks the order as not paid and tells the buyer.
+async fn close_books(ctx: &Context, payment: &Payment, problem: &Problem) -> Vec<UndoFailure> {
+    let charged = ctx.state(|state| state.details.transaction_id.is_some());
+    let status = match problem.code {
+        ErrorCode::Cancelled if charged => OrderStatus::Refunded,
+        ErrorCode::Cancelled => OrderStatus::Cancelled,
+        _ => OrderStatus::PaymentFailed,
+    };
+    let input = UpdateOrderStatusInput {
+        order_id: payment.order_id(),
+        status,
+        transaction_id: None,
+        error_message: Some(problem.message.clone()),
+    };
+    let options = policies(ctx).payment().undo("mark the order as not paid");
+    let marked = run(ctx, OrderActivities::update_order_status, input, options).await;
+    let told = send(ctx, emails::order_failed(payment.mail(), problem.code, charged)).await;
+    let failure = |name: &str, problem: Problem| UndoFailure { name: name.to_owned(), reason: problem.to_string() };
+    [
+        marked.err().map(|problem| failure("updateOrderStatus", problem)),
+        told.err().map(|problem| failure("sendEmail", problem)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+async fn send(ctx: &Context, mail: Result<SendEmailInput, askama::Error>) -> Result<(), Problem> {
+    let mail = mail.map_err(|error| Problem::new(ErrorCode::Unknown, error.to_string()))?;
+    let options = policies(ctx).notification().detached("mail the buyer");
+    run(ctx, EmailContract::send_email, mail, options).await?;
+    Ok(())
+}
+
+fn stop_if_cancelled(ctx: &Context) -> Result<(), Problem> {
+    let by_signal = ctx.state(|state| state.cancel_requested.then(|| state.details.cancel_reason.clone()));
+    let by_temporal = ctx.cancellation_token().is_cancelled();
+    match (by_signal, by_temporal) {
+        (None, false) => Ok(()),
+        (reason, _) => {
+            let reason = reason.flatten().filter(|reason| !reason.is_empty());
+            let message = reason.map_or_else(
+                || "payment cancelled".to_owned(),
+                |reason| format!("payment cancelled: {reason}"),
+            );
+            Err(Problem::new(ErrorCode::Cancelled, message))
+        }
+    }
+}
+
+fn register_undo<A>(ctx: &Context, saga: &mut Saga, activity: A, input: impl Into<A::Input>, options: ActivityOptions)
+where
+    A: ActivityDefinition + 'static,
+    A::Output: TemporalDeserializable,
+    A::Input: 'static,
+{
+    let ctx = ctx.clone();
+    let input = input.into();
+    saga.on_failure(activity.name().to_owned(), async move {
+        let done = ctx.execute_activity(activity, input, options).await;
+        done.map(drop).map_err(|error| Problem::from(error).to_string())
+    });
+}
+
+async fn run<A>(ctx: &Context, activity: A, input: impl Into<A::Input>, options: ActivityOptions) -> Result<A::Output, Problem>
+where
+    A: ActivityDefinition,
+    A::Output: TemporalDeserializable,
+{
+    ctx.execute_activity(activity, input, options).await.map_err(Problem::from)
+}
+
+fn policies(ctx: &Context) -> ActivityPolicies {
+    ctx.state(|state| state.policies)
+}
+
+fn enter(ctx: &Context, step: Step) {
+    ctx.state_mut(|state| state.step = step);
+}
+
+fn finish(ctx: &Context, status: ProcessStatus, problem: Option<&Problem>) {
+    ctx.state_mut(|state| {
+        state.status = status;
+        if status == ProcessStatus::Completed {
+            state.step = Step::Done;
+        }
+        state.error = problem.map(Problem::to_string);
+    });
+}
