@@ -1,0 +1,12 @@
+//! The worker: composes the domains and runs them. It has no business of its own.
+
+pub mod cli;
+mod dependencies;
+mod health;
+mod logging;
+mod run;
+mod shutdown;
+
+pub use dependencies::{Dependencies, DependencyError, catalog, register};
+pub use logging::ActivityLog;
+pub use run::{Outcome, Ready, WorkerError, run};
