@@ -1,0 +1,156 @@
+//! The command line's shape and its help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use partner_worker::cli::WorkerArgs;
+
+/// Runs, shows and operates the partner platform's business processes.
+///
+/// New here? `partner demo` sets everything up on this machine, sends sample traffic through it and
+/// shows what happened.
+#[derive(Debug, Parser)]
+#[command(name = "partner", version, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed, or an expectation did not hold; 2 wrong usage or \
+configuration; 130 interrupted.\nConfiguration: `partner config show` prints what is in effect and config/default.toml \
+explains every key.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Set the platform up, send sample orders through it, show what happened, and stop it.
+    ///
+    /// Exits 0 only if every expectation held: what was charged, what is in stock, what was mailed.
+    Demo(DemoArgs),
+    /// Run the whole platform in the foreground: Temporal, PostgreSQL, inbox, gateway, worker.
+    Dev(DevArgs),
+    /// Run a worker in the foreground, as `partner-worker` does.
+    Worker(WorkerArgs),
+    /// List everything that the worker offers, by wire name, with timeouts and retries.
+    Catalog(JsonArgs),
+    /// Check or show the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Bring the database's schema up to date.
+    ///
+    /// Safe to run again and from several places at once.
+    Migrate(ConfigFileArgs),
+    /// Start a workflow.
+    Start(StartArgs),
+    /// A worker that also runs the benchmark's floor.
+    #[command(hide = true)]
+    BenchWorker(WorkerArgs),
+    /// Measure speed and cost of a workflow, beside what the engine itself costs.
+    Bench(BenchArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JsonArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigFileArgs {
+    /// A TOML file over the built-in defaults.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Print one JSON document on standard output; progress goes to standard error.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Leave the platform up afterwards, and say where; Ctrl-C stops it.
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DevArgs {
+    /// Print the endpoints as one line of JSON when everything is ready.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Keep all data here, for the next run; without it, it goes with the platform.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Temporal's gRPC port [default: a free one]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) temporal_port: Option<u16>,
+    /// The port of Temporal's web UI [default: a free one]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) ui_port: Option<u16>,
+    /// PostgreSQL's port [default: a free one]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) postgres_port: Option<u16>,
+    /// The inbox's SMTP port [default: a free one]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) smtp_port: Option<u16>,
+    /// The port of the inbox's web page [default: a free one]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) inbox_port: Option<u16>,
+    /// The payment gateway's port [default: a free one]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) gateway_port: Option<u16>,
+    /// The fulfilment service's port [default: a free one]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) fulfillment_port: Option<u16>,
+    /// The port of the worker's metrics [default: a free one]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) metrics_port: Option<u16>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Check the worker's configuration, and list every problem.
+    Check(ConfigFileArgs),
+    /// Print the configuration in effect, secrets masked.
+    Show(ConfigFileArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StartArgs {
+    /// The workflow type, such as processPaymentWorkflow; `partner catalog` lists them.
+    #[arg(value_name = "WORKFLOW_TYPE")]
+    pub(crate) workflow: String,
+    /// The input: JSON, or @FILE that holds it.
+    #[arg(long, value_name = "JSON|@FILE")]
+    pub(crate) input: String,
+    /// The workflow id [default: the contract's, from the input, such as payment-{orderId}]
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+    /// Wait for the end, and print the result; a failed workflow exits 1.
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// A TOML file over the built-in defaults.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// The workflow to measure.
+    #[arg(long, default_value = "processPaymentWorkflow", value_parser = ["processPaymentWorkflow"])]
+    pub(crate) workflow: String,
+    /// How many to run.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) count: u32,
+    /// How many at once.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) concurrency: u32,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,46 @@
+//! The commands, one file each where one has more to it than a call.
+
+mod catalog;
+mod config;
+mod dev;
+mod migrate;
+mod start;
+
+use std::process::ExitCode;
+
+use partner_core::config::ConfigError;
+
+use crate::cli::{Cli, Command, ConfigCommand};
+use crate::{bench, demo, output};
+
+/// Runs a command and turns whatever comes of it into an exit code.
+pub(crate) async fn run(cli: Cli) -> ExitCode {
+    let result = match cli.command {
+        Command::Worker(args) => return partner_worker::cli::main(args).await,
+        Command::BenchWorker(args) => return partner_worker::cli::main_with(args, bench::register_floor).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Dev(args) => dev::run(args).await,
+        Command::Catalog(args) => catalog::run(&args),
+        Command::Config(ConfigCommand::Check(args)) => config::check(args),
+        Command::Config(ConfigCommand::Show(args)) => config::show(args),
+        Command::Migrate(args) => migrate::run(args).await,
+        Command::Start(args) => start::run(args).await,
+        Command::Bench(args) => bench::run(args).await,
+    };
+    result.unwrap_or_else(|error| {
+        output::note(format!("error: {error:#}"));
+        if error.is::<ConfigError>() || error.is::<Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+    })
+}
+
+/// The command was called wrongly.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}

@@ -1,0 +1,20 @@
+//! `partner`: runs, shows and operates the partner platform.
+
+mod bench;
+mod cli;
+mod commands;
+mod demo;
+mod interrupt;
+mod output;
+mod platform;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::Cli;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    commands::run(Cli::parse()).await
+}

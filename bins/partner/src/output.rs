@@ -1,0 +1,35 @@
+//! The one place that writes to standard output and standard error.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command line's output")]
+
+use std::fmt::Display;
+
+use serde::Serialize;
+
+/// A line on standard output.
+pub(crate) fn line(text: impl Display) {
+    println!("{text}");
+}
+
+/// One JSON document on standard output, on one line.
+pub(crate) fn json(document: &impl Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string(document)?);
+    Ok(())
+}
+
+/// A line on standard error.
+pub(crate) fn note(text: impl Display) {
+    eprintln!("{text}");
+}
+
+/// A table that fits the terminal.
+pub(crate) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let mut table = comfy_table::Table::new();
+    table
+        .load_style(comfy_table::presets::NOTHING)
+        .set_content_arrangement(comfy_table::ContentArrangement::Dynamic)
+        .set_header(header);
+    for row in rows {
+        table.add_row(row);
+    }
+    table.to_string()
+}

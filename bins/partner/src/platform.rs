@@ -1,0 +1,139 @@
+//! The platform with a worker of its own: what `dev`, `demo` and `bench` run on.
+
+use anyhow::Context;
+use partner_core::client::ProcessClient;
+use partner_core::config::{self, ConfigSources, Purpose};
+use partner_core::temporal;
+use partner_local::platform::{Platform, PlatformOptions};
+use partner_local::progress::Progress;
+use partner_local::worker_process::{WorkerCommand, WorkerProcess};
+use serde::Serialize;
+
+/// A running platform and its worker.
+pub(crate) struct Running {
+    pub(crate) platform: Platform,
+    pub(crate) worker: WorkerProcess,
+    pub(crate) task_queue: String,
+}
+
+/// Where everything is, for people and for `--json`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Endpoints {
+    temporal_address: String,
+    temporal_ui: Option<String>,
+    namespace: String,
+    task_queue: String,
+    database_url: String,
+    smtp_address: String,
+    inbox_url: String,
+    gateway_url: String,
+    gateway_api_key: String,
+    fulfillment_url: String,
+    metrics_url: String,
+    health_url: String,
+}
+
+impl Running {
+    /// Starts everything. `environment` goes to the worker, over the platform's own.
+    pub(crate) async fn start(
+        options: PlatformOptions,
+        environment: Vec<(String, String)>,
+        progress: &Progress,
+    ) -> anyhow::Result<Self> {
+        Self::start_as("worker", options, environment, progress).await
+    }
+
+    /// The same, with this command of ours as the worker.
+    pub(crate) async fn start_as(
+        command: &str,
+        options: PlatformOptions,
+        environment: Vec<(String, String)>,
+        progress: &Progress,
+    ) -> anyhow::Result<Self> {
+        let task_queue = partner_core::task_queue::DEFAULT.to_owned();
+        let platform = Platform::start(options, progress).await?;
+        let step = progress.step("starting the worker");
+        let command = WorkerCommand {
+            program: std::env::current_exe().context("cannot find this program's own file")?,
+            arguments: vec![command.into()],
+            environment: [("PARTNER__TEMPORAL__TASK_QUEUE".to_owned(), task_queue.clone())]
+                .into_iter()
+                .chain(environment)
+                .collect(),
+        };
+        let worker = WorkerProcess::start(&platform, command).await?;
+        step.done();
+        Ok(Self { platform, worker, task_queue })
+    }
+
+    /// A client of the platform's processes.
+    pub(crate) async fn client(&self) -> anyhow::Result<ProcessClient> {
+        let sources = ConfigSources {
+            environment: self.platform.worker_environment().into_iter().collect(),
+            file: None,
+            default_profile: "development",
+        };
+        let config = config::load(&sources, Purpose::Client)?.config;
+        let client = temporal::connect(&config.temporal, "partner", None).await?;
+        Ok(ProcessClient::new(client, self.task_queue.clone()))
+    }
+
+    /// Where everything is.
+    pub(crate) fn endpoints(&self) -> Endpoints {
+        let platform = &self.platform;
+        Endpoints {
+            temporal_address: platform.temporal.address.clone(),
+            temporal_ui: platform.temporal.ui_url.clone(),
+            namespace: platform.temporal.namespace.clone(),
+            task_queue: self.task_queue.clone(),
+            database_url: platform.database_url.clone(),
+            smtp_address: platform.inbox.smtp_address().to_string(),
+            inbox_url: platform.inbox.url().to_owned(),
+            gateway_url: platform.gateway.url().to_owned(),
+            gateway_api_key: platform.gateway.api_key().to_owned(),
+            fulfillment_url: platform.fulfillment.url().to_owned(),
+            metrics_url: self.worker.ready.metrics_url.clone(),
+            health_url: self.worker.ready.health_url.clone(),
+        }
+    }
+
+    /// Stops everything, the worker first.
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        self.worker.stop().await?;
+        self.platform.stop().await?;
+        Ok(())
+    }
+}
+
+impl Endpoints {
+    /// One line an endpoint.
+    pub(crate) fn lines(&self) -> String {
+        let ui = self.temporal_ui.as_deref().unwrap_or("not started by this command");
+        format!(
+            "  Temporal    {} (namespace {}, task queue {})\n  Temporal UI {ui}\n  PostgreSQL  {}\n  \
+             Inbox       {} (SMTP {})\n  Gateway     {} (key {})\n  Fulfilment  {}\n  Metrics     {}\n  Health      {}/readyz",
+            self.temporal_address,
+            self.namespace,
+            self.task_queue,
+            self.database_url,
+            self.inbox_url,
+            self.smtp_address,
+            self.gateway_url,
+            self.gateway_api_key,
+            self.fulfillment_url,
+            self.metrics_url,
+            self.health_url,
+        )
+    }
+}
+
+/// What runs already and shall be used, from `TEMPORAL_ADDRESS` and `DATABASE_URL`.
+pub(crate) fn external() -> PlatformOptions {
+    let mut environment = ConfigSources::from_process(None, "development").environment;
+    PlatformOptions {
+        temporal_address: environment.remove("TEMPORAL_ADDRESS"),
+        database_url: environment.remove("DATABASE_URL"),
+        ..PlatformOptions::default()
+    }
+}
