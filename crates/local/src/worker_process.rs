@@ -1,16 +1,17 @@
 //! A worker in a process of its own, on a leash.
 
 use std::ffi::OsString;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
-use tempfile::TempDir;
 
 use crate::error::{LocalError, Result};
-use crate::leash::{Leash, LeashedCommand, StopSignal};
+use crate::leash::{Leash, LeashedCommand, Remove, StopSignal};
 use crate::platform::Platform;
 
 /// What a worker writes to its ready file once it takes work.
@@ -42,8 +43,6 @@ pub struct WorkerProcess {
     /// What it said of itself.
     pub ready: WorkerReady,
     leash: Leash,
-    /// Holds the ready file and the log for as long as the worker lives.
-    _folder: TempDir,
 }
 
 /// How long a worker may take until it takes work.
@@ -58,7 +57,10 @@ impl WorkerProcess {
     /// # Errors
     /// [`LocalError`] with the end of the worker's log.
     pub async fn start(platform: &Platform, command: WorkerCommand) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("partner-worker-").tempdir();
+        let folder = tempfile::Builder::new()
+            .prefix("partner-worker-")
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir();
         let folder = folder.map_err(|source| LocalError::File {
             action: "make a folder in",
             path: std::env::temp_dir(),
@@ -73,7 +75,8 @@ impl WorkerProcess {
         .args(&command.arguments)
         .arg("--ready-file")
         .arg(&ready_file)
-        .stop_with(StopSignal::Terminate, STOP_GRACE);
+        .stop_with(StopSignal::Terminate, STOP_GRACE)
+        .remove(folder.path(), Remove::Always);
         for (name, value) in platform
             .worker_environment()
             .iter()
@@ -82,6 +85,8 @@ impl WorkerProcess {
             leashed = leashed.env(name, value);
         }
         let mut leash = Leash::spawn(leashed)?;
+        // From here on the leash removes the folder, also when we are killed.
+        let _ = folder.keep();
         let file = &ready_file;
         leash
             .wait_ready(READY_LIMIT, || async move { file.exists() })
@@ -93,11 +98,7 @@ impl WorkerProcess {
         };
         let text = std::fs::read(&ready_file).map_err(unreadable)?;
         let ready = serde_json::from_slice(&text).map_err(|error| unreadable(error.into()))?;
-        Ok(Self {
-            ready,
-            leash,
-            _folder: folder,
-        })
+        Ok(Self { ready, leash })
     }
 
     /// Kills the worker with SIGKILL: nothing of what it was doing comes to an end.

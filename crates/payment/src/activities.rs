@@ -23,6 +23,9 @@ pub struct OrderResult {
 impl OrderResult {
     /// Done for this order.
     pub fn done(order_id: impl Into<String>) -> Self {
-        Self { success: true, order_id: order_id.into() }
+        Self {
+            success: true,
+            order_id: order_id.into(),
+        }
     }
 }

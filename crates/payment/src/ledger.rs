@@ -291,8 +291,9 @@ impl ChargeLedger {
         let refunded = self.gateway.retrieve_payment(id).await?.refunded;
         let owed = charge.amount.minor() - refunded.minor();
         let refund_id = if owed > 0 {
+            // What is owed changes if someone gives a part back by hand: that is another refund.
+            let key = format!("{}-refund-{owed}", idempotency_key(order_id, attempt));
             let owed = Money::from_minor(owed, charge.amount.currency());
-            let key = format!("{}-refund", idempotency_key(order_id, attempt));
             Some(self.gateway.refund_payment(id, owed, &key).await?.id)
         } else {
             None

@@ -17,7 +17,9 @@ use crate::activities::order::OrderActivities;
 use crate::activities::subscription::SubscriptionActivities;
 use crate::activities::validation::ValidationActivities;
 use crate::ledger::ChargeLedger;
-use crate::repository::{ChargeRepository, InventoryRepository, OrderRepository, SubscriptionRepository};
+use crate::repository::{
+    ChargeRepository, InventoryRepository, OrderRepository, SubscriptionRepository,
+};
 use crate::workflows::process_payment::ProcessPayment;
 
 /// What the domain needs from its host.
@@ -39,12 +41,23 @@ pub struct Dependencies {
 ///
 /// # Errors
 /// If a workflow of the same name is already registered.
-pub fn register(options: &mut WorkerOptions, dependencies: Dependencies) -> Result<(), WorkflowRegistrationError> {
-    let Dependencies { pool, gateway, fulfillment, reservation_ttl, policies } = dependencies;
+pub fn register(
+    options: &mut WorkerOptions,
+    dependencies: Dependencies,
+) -> Result<(), WorkflowRegistrationError> {
+    let Dependencies {
+        pool,
+        gateway,
+        fulfillment,
+        reservation_ttl,
+        policies,
+    } = dependencies;
     let orders = OrderRepository::new(pool.clone());
     options.register_workflow_with_factory(move || ProcessPayment::new(policies))?;
     options
-        .register_activities(ValidationActivities { orders: orders.clone() })
+        .register_activities(ValidationActivities {
+            orders: orders.clone(),
+        })
         .register_activities(InventoryActivities {
             inventory: InventoryRepository::new(pool.clone()),
             reservation_ttl,
@@ -52,8 +65,13 @@ pub fn register(options: &mut WorkerOptions, dependencies: Dependencies) -> Resu
         .register_activities(GatewayActivities {
             ledger: ChargeLedger::new(ChargeRepository::new(pool.clone()), gateway),
         })
-        .register_activities(OrderActivities { orders: orders.clone() })
-        .register_activities(FulfillmentActivities { orders, fulfillment })
+        .register_activities(OrderActivities {
+            orders: orders.clone(),
+        })
+        .register_activities(FulfillmentActivities {
+            orders,
+            fulfillment,
+        })
         .register_activities(SubscriptionActivities {
             subscriptions: SubscriptionRepository::new(pool),
         });

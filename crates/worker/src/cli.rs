@@ -30,7 +30,10 @@ pub async fn main(args: WorkerArgs) -> ExitCode {
 }
 
 /// The same, with more registered than the platform's own.
-#[expect(clippy::print_stderr, reason = "before logging is set up there is nothing else to tell a person with")]
+#[expect(
+    clippy::print_stderr,
+    reason = "before logging is set up there is nothing else to tell a person with"
+)]
 pub async fn main_with(
     args: WorkerArgs,
     register_more: impl FnOnce(&mut WorkerOptions) -> Result<(), WorkflowRegistrationError>,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use partner_adapters::{
-    HttpConfigError, HttpFulfillment, HttpFulfillmentConfig, SmtpConfig, SmtpConfigError, SmtpMailer, SmtpTls,
-    StripeConfig, StripeGateway, StripePaymentMethods,
+    HttpConfigError, HttpFulfillment, HttpFulfillmentConfig, SmtpConfig, SmtpConfigError,
+    SmtpMailer, SmtpTls, StripeConfig, StripeGateway, StripePaymentMethods,
 };
 use partner_core::activity_options::ActivityPolicies;
 use partner_core::catalog::Catalog;
@@ -74,18 +74,43 @@ impl Dependencies {
 ///
 /// # Errors
 /// If two domains bring a workflow of the same name.
-pub fn register(options: &mut WorkerOptions, dependencies: Dependencies) -> Result<(), WorkflowRegistrationError> {
-    let Dependencies { pool, gateway, mailer, fulfillment, reservation_ttl, policies } = dependencies;
-    partner_user::register(options, partner_user::Dependencies { pool: pool.clone(), mailer })?;
+pub fn register(
+    options: &mut WorkerOptions,
+    dependencies: Dependencies,
+) -> Result<(), WorkflowRegistrationError> {
+    let Dependencies {
+        pool,
+        gateway,
+        mailer,
+        fulfillment,
+        reservation_ttl,
+        policies,
+    } = dependencies;
+    partner_user::register(
+        options,
+        partner_user::Dependencies {
+            pool: pool.clone(),
+            mailer,
+        },
+    )?;
     partner_payment::register(
         options,
-        partner_payment::Dependencies { pool, gateway, fulfillment, reservation_ttl, policies },
+        partner_payment::Dependencies {
+            pool,
+            gateway,
+            fulfillment,
+            reservation_ttl,
+            policies,
+        },
     )
 }
 
 /// Everything that the worker offers, by wire name.
 pub fn catalog(policies: &ActivityPolicies) -> Catalog {
-    Catalog::merge([partner_user::catalog(policies), partner_payment::catalog(policies)])
+    Catalog::merge([
+        partner_user::catalog(policies),
+        partner_payment::catalog(policies),
+    ])
 }
 
 fn stripe(config: &config::GatewayConfig) -> StripeConfig {
@@ -93,7 +118,11 @@ fn stripe(config: &config::GatewayConfig) -> StripeConfig {
     StripeConfig {
         base_url: config.base_url.clone(),
         api_key: config.api_key.clone(),
-        payment_methods: StripePaymentMethods { card: methods.card, upi: methods.upi, wallet: methods.wallet },
+        payment_methods: StripePaymentMethods {
+            card: methods.card,
+            upi: methods.upi,
+            wallet: methods.wallet,
+        },
         connect_timeout: config.connect_timeout,
         timeout: config.timeout,
     }
@@ -116,9 +145,14 @@ fn smtp(config: &config::SmtpConfig) -> SmtpConfig {
     }
 }
 
-fn fulfillment(config: &config::FulfillmentConfig) -> Result<HttpFulfillmentConfig, DependencyError> {
+fn fulfillment(
+    config: &config::FulfillmentConfig,
+) -> Result<HttpFulfillmentConfig, DependencyError> {
     Ok(HttpFulfillmentConfig {
-        base_url: config.base_url.clone().ok_or(DependencyError::NoFulfillment)?,
+        base_url: config
+            .base_url
+            .clone()
+            .ok_or(DependencyError::NoFulfillment)?,
         token: config.api_key.clone(),
         connect_timeout: config.connect_timeout,
         timeout: config.timeout,

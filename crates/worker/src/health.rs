@@ -31,8 +31,14 @@ struct Inner {
 impl Health {
     #[expect(clippy::disallowed_methods, reason = "liveness is about real time")]
     pub(crate) fn new() -> Self {
-        let inner = Inner { started: Instant::now(), last_beat: AtomicU64::new(0), ready: AtomicBool::new(false) };
-        Self { inner: Arc::new(inner) }
+        let inner = Inner {
+            started: Instant::now(),
+            last_beat: AtomicU64::new(0),
+            ready: AtomicBool::new(false),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// The workflow thread is alive.
@@ -60,7 +66,10 @@ pub(crate) async fn serve(health: Health, address: SocketAddr) -> std::io::Resul
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .with_state(health);
-    #[expect(clippy::disallowed_methods, reason = "the probes answer for as long as the process lives")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the probes answer for as long as the process lives"
+    )]
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "the health endpoint stopped");
@@ -73,7 +82,10 @@ async fn livez(State(health): State<Health>) -> (StatusCode, &'static str) {
     if health.is_alive() {
         (StatusCode::OK, "ok\n")
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the workflow thread is stuck\n")
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the workflow thread is stuck\n",
+        )
     }
 }
 

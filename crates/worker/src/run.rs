@@ -1,6 +1,5 @@
 //! One worker process, from configuration to exit code.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +10,14 @@ use partner_core::config::{Config, WorkerConfig};
 use partner_core::temporal::{self, ConnectError};
 use temporalio_common::telemetry::metrics::CoreMeter;
 use temporalio_common::telemetry::{
-    HistogramBucketOverrides, PrometheusExporterOptions, TelemetryOptions, start_prometheus_metric_exporter,
-    telemetry_init,
+    HistogramBucketOverrides, PrometheusExporterOptions, TelemetryOptions,
+    start_prometheus_metric_exporter, telemetry_init,
 };
 use temporalio_sdk::runtime::worker_tuner::{FixedSizeSlotSupplier, TunerHolder};
 use temporalio_sdk::runtime::{PollerBehavior, RuntimeOptions};
 use temporalio_sdk::{
-    Runtime, RuntimeError, Worker, WorkerCreateError, WorkerOptions, WorkerRunError, WorkflowRegistrationError,
+    Runtime, RuntimeError, Worker, WorkerCreateError, WorkerOptions, WorkerRunError,
+    WorkflowRegistrationError,
 };
 
 use crate::dependencies::{Dependencies, DependencyError, register};
@@ -135,8 +135,16 @@ pub async fn run(
     let runtime = Runtime::from_current_tokio(runtime_options)?;
     let mut worker = Worker::new(&runtime, client, options)?;
     let deadline = config.worker.shutdown_grace + config.worker.shutdown_deadline;
-    #[expect(clippy::disallowed_methods, reason = "it must fire even if the worker's own task is stuck")]
-    tokio::spawn(stop_on_signal(signals, health.clone(), worker.shutdown_handle(), deadline));
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it must fire even if the worker's own task is stuck"
+    )]
+    tokio::spawn(stop_on_signal(
+        signals,
+        health.clone(),
+        worker.shutdown_handle(),
+        deadline,
+    ));
 
     health.set_ready(true);
     tracing::info!(
@@ -147,7 +155,10 @@ pub async fn run(
         health.address = %health_address,
         "worker started"
     );
-    on_ready(Ready { metrics, health: health_address });
+    on_ready(Ready {
+        metrics,
+        health: health_address,
+    });
     // The beat is given on the thread that runs the workflows: if one blocks it, it stops.
     match select(worker.run().boxed_local(), beat(&health).boxed_local()).await {
         Either::Left((result, _)) => result?,
@@ -179,7 +190,9 @@ fn options(config: &Config) -> WorkerOptions {
     let slots = TunerHolder::builder()
         .workflow_task_slot_supplier(FixedSizeSlotSupplier::new(max_concurrent_workflows.get()))
         .activity_task_slot_supplier(FixedSizeSlotSupplier::new(max_concurrent_activities.get()))
-        .local_activity_task_slot_supplier(FixedSizeSlotSupplier::new(max_concurrent_local_activities.get()))
+        .local_activity_task_slot_supplier(FixedSizeSlotSupplier::new(
+            max_concurrent_local_activities.get(),
+        ))
         .nexus_task_slot_supplier(FixedSizeSlotSupplier::new(1))
         .build();
     WorkerOptions::new(config.temporal.task_queue.clone())
@@ -193,11 +206,16 @@ fn options(config: &Config) -> WorkerOptions {
 }
 
 /// Buckets in seconds: the SDK's own end at one second where a full queue takes minutes.
-const LATENCY_BUCKETS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0, 120.0];
+const LATENCY_BUCKETS: [f64; 12] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0, 120.0,
+];
 
-#[expect(clippy::disallowed_types, reason = "the SDK's type; it is not iterated here")]
+#[expect(
+    clippy::disallowed_types,
+    reason = "the SDK's type; it is not iterated here"
+)]
 fn metrics(address: SocketAddr) -> Result<(TelemetryOptions, SocketAddr), WorkerError> {
-    let overrides: HashMap<_, _> = [
+    let overrides: std::collections::HashMap<_, _> = [
         "workflow_task_schedule_to_start_latency",
         "workflow_task_execution_latency",
         "workflow_endtoend_latency",
@@ -215,8 +233,11 @@ fn metrics(address: SocketAddr) -> Result<(TelemetryOptions, SocketAddr), Worker
         .use_seconds_for_durations(true)
         .histogram_bucket_overrides(HistogramBucketOverrides { overrides })
         .build();
-    let server = start_prometheus_metric_exporter(options)
-        .map_err(|error| WorkerError::Metrics { address, reason: error.to_string() })?;
+    let server =
+        start_prometheus_metric_exporter(options).map_err(|error| WorkerError::Metrics {
+            address,
+            reason: error.to_string(),
+        })?;
     let bound = server.bound_addr;
     let meter: Arc<dyn CoreMeter> = server.meter;
     Ok((TelemetryOptions::builder().metrics(meter).build(), bound))

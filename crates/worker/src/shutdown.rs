@@ -45,11 +45,16 @@ pub(crate) async fn stop_on_signal(
     deadline: Duration,
 ) {
     let name = signals.next().await;
-    tracing::info!(signal = name, "stopping: no new work, running activities may finish");
+    tracing::info!(
+        signal = name,
+        "stopping: no new work, running activities may finish"
+    );
     health.set_ready(false);
     stop();
     match select(signals.next().boxed(), tokio::time::sleep(deadline).boxed()).await {
-        Either::Left(_) => tracing::error!("stopped by a second signal: running activities were cut off"),
+        Either::Left(_) => {
+            tracing::error!("stopped by a second signal: running activities were cut off");
+        }
         Either::Right(_) => tracing::error!(
             deadline_seconds = deadline.as_secs(),
             "the deadline passed: running activities were cut off, the server will give them to another worker"

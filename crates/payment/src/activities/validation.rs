@@ -42,6 +42,9 @@ pub struct ValidatePaymentResult {
     /// Where mail to the buyer goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// The charge that paid for the order, if it is paid already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction_id: Option<String>,
 }
 
 impl ValidatePaymentResult {
@@ -50,6 +53,7 @@ impl ValidatePaymentResult {
             valid: false,
             reason: Some(reason.into()),
             email: None,
+            transaction_id: None,
         }
     }
 }
@@ -120,11 +124,22 @@ impl ValidationActivities {
         {
             return Ok(ValidatePaymentResult::refused(reason));
         }
+        let transaction_id = match &input.order_id {
+            Some(order_id) => self.paid_by(order_id).await?,
+            None => None,
+        };
         Ok(ValidatePaymentResult {
             valid: true,
             reason: None,
             email: Some(buyer.email.to_string()),
+            transaction_id,
         })
+    }
+
+    async fn paid_by(&self, order_id: &str) -> Result<Option<String>, PaymentError> {
+        let order = self.orders.lookup(order_id).await?;
+        let paid = order.filter(|order| order.status == OrderStatus::Paid);
+        Ok(paid.and_then(|order| order.transaction_id))
     }
 
     async fn refuse_order(

@@ -6,6 +6,9 @@
 //! contract's code. Cancelling counts until the end: before the charge nothing is taken, after it
 //! the money goes back. A charge whose outcome is unknown is looked up until it is known.
 //!
+//! Cancelled through Temporal, the run closes as cancelled; by the signal, it fails with `CANCELLED`.
+//! A run that meets an order which an earlier one paid only hands it over again.
+//!
 //! Signals `cancelPayment`, `retryPayment`; queries `getStatus`, `getProgress`, `getDetails`.
 //! History: 25 events and 6 billable actions when all goes well.
 
@@ -28,8 +31,8 @@ use temporalio_common::ActivityDefinition;
 use temporalio_common::data_converters::TemporalDeserializable;
 use temporalio_sdk::workflows::{join, select};
 use temporalio_sdk::{
-    ActivityOptions, SyncWorkflowContext, TimerOptions, WorkflowContext, WorkflowContextView, WorkflowResult,
-    WorkflowTermination,
+    ActivityOptions, SyncWorkflowContext, TimerOptions, WorkflowContext, WorkflowContextView,
+    WorkflowResult, WorkflowTermination,
 };
 use temporalio_workflow::{workflow, workflow_methods};
 
@@ -38,7 +41,9 @@ use crate::activities::gateway::{
     GatewayActivities, LookupPaymentInput, ProcessPaymentGatewayInput, ProcessPaymentGatewayResult,
     RefundPaymentInput,
 };
-use crate::activities::inventory::{InventoryActivities, ReleaseInventoryInput, ReserveInventoryInput};
+use crate::activities::inventory::{
+    InventoryActivities, ReleaseInventoryInput, ReserveInventoryInput,
+};
 use crate::activities::order::{OrderActivities, UpdateOrderStatusInput};
 use crate::activities::validation::{ValidatePaymentInput, ValidationActivities};
 use crate::emails::{self, OrderMail};
@@ -160,6 +165,8 @@ pub struct ProcessPayment {
     details: PaymentDetails,
     cancel_requested: bool,
     retry_requested: bool,
+    /// Whether money went back to the buyer.
+    refunded: bool,
 }
 
 /// The order being paid, read and checked.
@@ -168,6 +175,8 @@ struct Payment {
     amount: Money,
     email: String,
     attempt: u32,
+    /// The charge by which an earlier run paid it.
+    paid_by: Option<String>,
     /// What gives back stock and money.
     saga: Saga,
     /// What takes back the goods; apart, because whoever ships must not hold up the money.
@@ -200,6 +209,7 @@ impl ProcessPayment {
             details: PaymentDetails::default(),
             cancel_requested: false,
             retry_requested: false,
+            refunded: false,
         }
     }
 }
@@ -229,12 +239,14 @@ impl ProcessPayment {
                 Ok(result)
             }
             Err(problem) => {
-                let by_temporal = problem.code == ErrorCode::Cancelled && ctx.cancellation_token().is_cancelled();
+                let by_temporal =
+                    problem.code == ErrorCode::Cancelled && ctx.cancellation_token().is_cancelled();
                 let problem = undo(ctx, payment, problem).await;
                 // Whoever cancels through Temporal expects the run to close as cancelled.
-                Err(match by_temporal {
-                    true => WorkflowTermination::cancelled_with_details(problem.to_string()),
-                    false => problem.into_workflow_failure().into(),
+                Err(if by_temporal {
+                    WorkflowTermination::cancelled_with_details(problem.to_string())
+                } else {
+                    problem.into_workflow_failure().into()
                 })
             }
         }
@@ -244,7 +256,9 @@ impl ProcessPayment {
     #[signal(name = "cancelPayment")]
     pub fn cancel_payment(&mut self, _ctx: &mut SyncWorkflowContext<Self>, reason: SignalText) {
         self.cancel_requested = true;
-        self.details.cancel_reason.get_or_insert(reason.0.unwrap_or_default());
+        self.details
+            .cancel_reason
+            .get_or_insert(reason.0.unwrap_or_default());
     }
 
     /// After a decline, while the order is open for it: charges once more, as the next attempt.
@@ -290,7 +304,15 @@ fn accept(ctx: &Context, input: Wire<ProcessPaymentInput>) -> Result<Payment, In
         state.details.currency = Some(input.currency);
         state.details.attempt = attempt;
     });
-    Ok(Payment { input, amount, email: String::new(), attempt, saga: Saga::new(), goods: Saga::new() })
+    Ok(Payment {
+        input,
+        amount,
+        email: String::new(),
+        attempt,
+        paid_by: None,
+        saga: Saga::new(),
+        goods: Saga::new(),
+    })
 }
 
 fn refuse(ctx: &Context, invalid: InvalidInput) -> temporalio_sdk::ApplicationFailure {
@@ -300,9 +322,11 @@ fn refuse(ctx: &Context, invalid: InvalidInput) -> temporalio_sdk::ApplicationFa
 }
 
 async fn pay(ctx: &Context, payment: &mut Payment) -> Result<ProcessPaymentResult, Problem> {
-    reserve(ctx, payment).await?;
-    let transaction_id = charge_until_decided(ctx, payment).await?;
-    mark_paid(ctx, payment, &transaction_id).await?;
+    register_undo_of_stock_and_money(ctx, payment);
+    let transaction_id = match payment.paid_by.take() {
+        Some(transaction_id) => transaction_id,
+        None => collect(ctx, payment).await?,
+    };
     let warning = hand_over(ctx, payment, &transaction_id).await?;
     stop_if_cancelled(ctx)?;
     Ok(ProcessPaymentResult {
@@ -316,6 +340,14 @@ async fn pay(ctx: &Context, payment: &mut Payment) -> Result<ProcessPaymentResul
             |warning| format!("Payment processed successfully; {warning}"),
         ),
     })
+}
+
+/// Takes stock and money, and marks the order paid.
+async fn collect(ctx: &Context, payment: &mut Payment) -> Result<String, Problem> {
+    reserve(ctx, payment).await?;
+    let transaction_id = charge_until_decided(ctx, payment).await?;
+    mark_paid(ctx, payment, &transaction_id).await?;
+    Ok(transaction_id)
 }
 
 async fn validate(ctx: &Context, payment: &mut Payment) -> Result<(), Problem> {
@@ -332,18 +364,25 @@ async fn validate(ctx: &Context, payment: &mut Payment) -> Result<(), Problem> {
         .execute_local_activity(ValidationActivities::validate_payment, input, options)
         .await?;
     payment.email = checked.email.unwrap_or_default();
-    match checked.valid {
-        true => Ok(()),
-        false => Err(Problem::new(ErrorCode::ValidationError, checked.reason.unwrap_or_default())),
+    ctx.state_mut(|state| {
+        state
+            .details
+            .transaction_id
+            .clone_from(&checked.transaction_id);
+    });
+    payment.paid_by = checked.transaction_id;
+    if checked.valid {
+        return Ok(());
     }
+    Err(Problem::new(
+        ErrorCode::ValidationError,
+        checked.reason.unwrap_or_default(),
+    ))
 }
 
-async fn reserve(ctx: &Context, payment: &mut Payment) -> Result<(), Problem> {
+async fn reserve(ctx: &Context, payment: &Payment) -> Result<(), Problem> {
     stop_if_cancelled(ctx)?;
     enter(ctx, Step::Reserving);
-    let undo = policies(ctx).payment().undo("release the stock");
-    let release = ReleaseInventoryInput { order_id: payment.order_id() };
-    register_undo(ctx, &mut payment.saga, InventoryActivities::release_inventory, release, undo);
     renew_reservation(ctx, payment).await
 }
 
@@ -353,28 +392,31 @@ async fn renew_reservation(ctx: &Context, payment: &Payment) -> Result<(), Probl
         user_id: payment.input.user_id.to_string(),
     };
     let options = policies(ctx).payment().local("reserve the stock");
-    ctx.execute_local_activity(InventoryActivities::reserve_inventory, input, options).await?;
+    ctx.execute_local_activity(InventoryActivities::reserve_inventory, input, options)
+        .await?;
     Ok(())
 }
 
 /// Charges; after a decline as often as the buyer asks for it within the window.
 async fn charge_until_decided(ctx: &Context, payment: &mut Payment) -> Result<String, Problem> {
     stop_if_cancelled(ctx)?;
-    let undo = policies(ctx).gateway().undo("give the money back");
-    let refund = RefundPaymentInput {
-        order_id: payment.order_id(),
-        reason: "the order was not completed".to_owned(),
-    };
-    register_undo(ctx, &mut payment.saga, GatewayActivities::refund_payment, refund, undo);
     loop {
         let declined = match charge(ctx, payment).await? {
-            ProcessPaymentGatewayResult { success: true, transaction_id: Some(id), .. } => {
+            ProcessPaymentGatewayResult {
+                success: true,
+                transaction_id: Some(id),
+                ..
+            } => {
                 ctx.state_mut(|state| state.details.transaction_id = Some(id.clone()));
                 return Ok(id);
             }
             other => other,
         };
-        let code = if declined.decline_code.is_some() { ErrorCode::PaymentFailed } else { ErrorCode::GatewayError };
+        let code = if declined.decline_code.is_some() {
+            ErrorCode::PaymentFailed
+        } else {
+            ErrorCode::GatewayError
+        };
         let problem = Problem::new(code, declined.error.unwrap_or_default());
         if code != ErrorCode::PaymentFailed || !wait_for_retry(ctx, payment).await? {
             return Err(problem);
@@ -398,17 +440,34 @@ async fn charge(ctx: &Context, payment: &Payment) -> Result<ProcessPaymentGatewa
     };
     let gateway = policies(ctx).gateway();
     let options = gateway.detached("charge the buyer");
-    let problem = match run(ctx, GatewayActivities::process_payment_gateway, input, options).await {
+    let problem = match run(
+        ctx,
+        GatewayActivities::process_payment_gateway,
+        input,
+        options,
+    )
+    .await
+    {
         Ok(result) => return Ok(result),
         Err(problem) => problem,
     };
-    if matches!(problem.code, ErrorCode::ValidationError | ErrorCode::PaymentFailed) {
+    if matches!(
+        problem.code,
+        ErrorCode::ValidationError | ErrorCode::PaymentFailed
+    ) {
         return Err(problem);
     }
-    let input = LookupPaymentInput { order_id: payment.order_id(), attempt: payment.attempt };
+    let input = LookupPaymentInput {
+        order_id: payment.order_id(),
+        attempt: payment.attempt,
+    };
     let options = gateway.undo("find out how the charge went");
     let found = run(ctx, GatewayActivities::lookup_payment, input, options).await?;
-    if found.success || found.decline_code.is_some() { Ok(found) } else { Err(problem) }
+    if found.success || found.decline_code.is_some() {
+        Ok(found)
+    } else {
+        Err(problem)
+    }
 }
 
 /// Whether the buyer asks for another attempt within the window.
@@ -446,34 +505,61 @@ async fn mark_paid(ctx: &Context, payment: &Payment, transaction_id: &str) -> Re
         error_message: None,
     };
     // The money is taken: only a refusal for good, never a database that is down, undoes that.
-    let options = policies(ctx).payment().unbounded().local("mark the order paid");
-    ctx.execute_local_activity(OrderActivities::update_order_status, input, options).await?;
+    let options = policies(ctx)
+        .payment()
+        .unbounded()
+        .local("mark the order paid");
+    ctx.execute_local_activity(OrderActivities::update_order_status, input, options)
+        .await?;
     Ok(())
 }
 
 /// Mails the buyer and has the order handed over, at once. A mail that does not go out is a
 /// warning: it is no reason to give a paid order back.
-async fn hand_over(ctx: &Context, payment: &mut Payment, transaction_id: &str) -> Result<Option<String>, Problem> {
+async fn hand_over(
+    ctx: &Context,
+    payment: &mut Payment,
+    transaction_id: &str,
+) -> Result<Option<String>, Problem> {
+    let step = policies(ctx).payment().heartbeating();
+    let input = FulfillmentInput {
+        order_id: payment.order_id(),
+    };
+    let undo = step.undo("take the fulfilment back");
+    register_undo(
+        ctx,
+        &mut payment.goods,
+        FulfillmentActivities::cancel_fulfillment,
+        input.clone(),
+        undo,
+    );
     stop_if_cancelled(ctx)?;
     enter(ctx, Step::HandingOver);
-    let step = policies(ctx).payment().heartbeating();
-    let input = FulfillmentInput { order_id: payment.order_id() };
-    let undo = step.undo("take the fulfilment back");
-    register_undo(ctx, &mut payment.goods, FulfillmentActivities::cancel_fulfillment, input.clone(), undo);
     let options = step.detached("hand the order over");
     let (handed_over, mailed) = join!(
-        run(ctx, FulfillmentActivities::trigger_fulfillment, input, options),
+        run(
+            ctx,
+            FulfillmentActivities::trigger_fulfillment,
+            input,
+            options
+        ),
         send(ctx, emails::order_paid(payment.mail(), transaction_id)),
     );
     handed_over?;
-    Ok(mailed.err().map(|problem| format!("the confirmation mail could not be sent: {problem}")))
+    Ok(mailed
+        .err()
+        .map(|problem| format!("the confirmation mail could not be sent: {problem}")))
 }
 
 /// Undoes everything that was begun, marks the order, tells the buyer, and says what went wrong.
 async fn undo(ctx: &Context, payment: Payment, problem: Problem) -> Problem {
     enter(ctx, Step::Undoing);
     let Payment { saga, goods, .. } = payment;
-    let payment = Payment { saga: Saga::new(), goods: Saga::new(), ..payment };
+    let payment = Payment {
+        saga: Saga::new(),
+        goods: Saga::new(),
+        ..payment
+    };
     let money_and_books = async {
         let mut failures = saga.unwind().await;
         failures.extend(close_books(ctx, &payment, &problem).await);
@@ -482,7 +568,10 @@ async fn undo(ctx: &Context, payment: Payment, problem: Problem) -> Problem {
     let (mut failures, goods_failures) = join!(money_and_books, goods.unwind());
     failures.extend(goods_failures);
     ctx.state_mut(|state| {
-        state.details.undo_failures = failures.iter().map(|failure| format!("{}: {}", failure.name, failure.reason)).collect();
+        state.details.undo_failures = failures
+            .iter()
+            .map(|failure| format!("{}: {}", failure.name, failure.reason))
+            .collect();
     });
     let status = match problem.code {
         ErrorCode::Cancelled => ProcessStatus::Cancelled,
@@ -496,9 +585,9 @@ async fn undo(ctx: &Context, payment: Payment, problem: Problem) -> Problem {
 
 /// Marks the order as not paid and tells the buyer.
 async fn close_books(ctx: &Context, payment: &Payment, problem: &Problem) -> Vec<UndoFailure> {
-    let charged = ctx.state(|state| state.details.transaction_id.is_some());
+    let refunded = ctx.state(|state| state.refunded);
     let status = match problem.code {
-        ErrorCode::Cancelled if charged => OrderStatus::Refunded,
+        ErrorCode::Cancelled if refunded => OrderStatus::Refunded,
         ErrorCode::Cancelled => OrderStatus::Cancelled,
         _ => OrderStatus::PaymentFailed,
     };
@@ -510,10 +599,19 @@ async fn close_books(ctx: &Context, payment: &Payment, problem: &Problem) -> Vec
     };
     let options = policies(ctx).payment().undo("mark the order as not paid");
     let marked = run(ctx, OrderActivities::update_order_status, input, options).await;
-    let told = send(ctx, emails::order_failed(payment.mail(), problem.code, charged)).await;
-    let failure = |name: &str, problem: Problem| UndoFailure { name: name.to_owned(), reason: problem.to_string() };
+    let told = send(
+        ctx,
+        emails::order_failed(payment.mail(), problem.code, refunded),
+    )
+    .await;
+    let failure = |name: &str, problem: Problem| UndoFailure {
+        name: name.to_owned(),
+        reason: problem.to_string(),
+    };
     [
-        marked.err().map(|problem| failure("updateOrderStatus", problem)),
+        marked
+            .err()
+            .map(|problem| failure("updateOrderStatus", problem)),
         told.err().map(|problem| failure("sendEmail", problem)),
     ]
     .into_iter()
@@ -529,7 +627,11 @@ async fn send(ctx: &Context, mail: Result<SendEmailInput, askama::Error>) -> Res
 }
 
 fn stop_if_cancelled(ctx: &Context) -> Result<(), Problem> {
-    let by_signal = ctx.state(|state| state.cancel_requested.then(|| state.details.cancel_reason.clone()));
+    let by_signal = ctx.state(|state| {
+        state
+            .cancel_requested
+            .then(|| state.details.cancel_reason.clone())
+    });
     let by_temporal = ctx.cancellation_token().is_cancelled();
     match (by_signal, by_temporal) {
         (None, false) => Ok(()),
@@ -544,8 +646,44 @@ fn stop_if_cancelled(ctx: &Context) -> Result<(), Problem> {
     }
 }
 
-fn register_undo<A>(ctx: &Context, saga: &mut Saga, activity: A, input: impl Into<A::Input>, options: ActivityOptions)
-where
+/// Registered before anything is tried: an earlier run of the order may have been terminated with
+/// stock or money in its hands, and must never be undone by half.
+fn register_undo_of_stock_and_money(ctx: &Context, payment: &mut Payment) {
+    let options = policies(ctx).payment().undo("release the stock");
+    let release = ReleaseInventoryInput {
+        order_id: payment.order_id(),
+    };
+    register_undo(
+        ctx,
+        &mut payment.saga,
+        InventoryActivities::release_inventory,
+        release,
+        options,
+    );
+    let options = policies(ctx).gateway().undo("give the money back");
+    let input = RefundPaymentInput {
+        order_id: payment.order_id(),
+        reason: "the order was not completed".to_owned(),
+    };
+    let ctx = ctx.clone();
+    payment.saga.on_failure(
+        GatewayActivities::refund_payment.name().to_owned(),
+        async move {
+            let done = run(&ctx, GatewayActivities::refund_payment, input, options).await;
+            let refunded = done.map_err(|problem| problem.to_string())?.refunded;
+            ctx.state_mut(|state| state.refunded = refunded);
+            Ok(())
+        },
+    );
+}
+
+fn register_undo<A>(
+    ctx: &Context,
+    saga: &mut Saga,
+    activity: A,
+    input: impl Into<A::Input>,
+    options: ActivityOptions,
+) where
     A: ActivityDefinition + 'static,
     A::Output: TemporalDeserializable,
     A::Input: 'static,
@@ -554,16 +692,24 @@ where
     let input = input.into();
     saga.on_failure(activity.name().to_owned(), async move {
         let done = ctx.execute_activity(activity, input, options).await;
-        done.map(drop).map_err(|error| Problem::from(error).to_string())
+        done.map(drop)
+            .map_err(|error| Problem::from(error).to_string())
     });
 }
 
-async fn run<A>(ctx: &Context, activity: A, input: impl Into<A::Input>, options: ActivityOptions) -> Result<A::Output, Problem>
+async fn run<A>(
+    ctx: &Context,
+    activity: A,
+    input: impl Into<A::Input>,
+    options: ActivityOptions,
+) -> Result<A::Output, Problem>
 where
     A: ActivityDefinition,
     A::Output: TemporalDeserializable,
 {
-    ctx.execute_activity(activity, input, options).await.map_err(Problem::from)
+    ctx.execute_activity(activity, input, options)
+        .await
+        .map_err(Problem::from)
 }
 
 fn policies(ctx: &Context) -> ActivityPolicies {
