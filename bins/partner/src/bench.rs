@@ -35,9 +35,20 @@ pub(crate) async fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
     let progress = Progress::stderr();
     let environment = vec![("PARTNER__LOG__FILTER".to_owned(), "error".to_owned())];
     // It fills tables: it takes a database of its own.
-    let options = PlatformOptions { database_url: None, ..external() };
-    let started = or_interrupted(Running::start_as("bench-worker", options, environment, &progress)).await?;
-    let Some(running) = started else { return Ok(ExitCode::from(INTERRUPTED)) };
+    let options = PlatformOptions {
+        database_url: None,
+        ..external()
+    };
+    let started = or_interrupted(Running::start_as(
+        "bench-worker",
+        options,
+        environment,
+        &progress,
+    ))
+    .await?;
+    let Some(running) = started else {
+        return Ok(ExitCode::from(INTERRUPTED));
+    };
     let running = running?;
     let measured = or_interrupted(measure(&running, &args, &progress)).await?;
     if let Some(Ok(report)) = &measured {
@@ -54,13 +65,29 @@ pub(crate) async fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn measure(running: &Running, args: &BenchArgs, progress: &Progress) -> anyhow::Result<Report> {
+async fn measure(
+    running: &Running,
+    args: &BenchArgs,
+    progress: &Progress,
+) -> anyhow::Result<Report> {
     let client = running.client().await?;
     let pid = running.worker.ready.pid;
     let step = progress.step(format!("placing {} orders", args.count + WARM_UP));
-    place_orders(&Shop::connect(&running.platform.database_url).await?, args.count + WARM_UP).await?;
+    place_orders(
+        &Shop::connect(&running.platform.database_url).await?,
+        args.count + WARM_UP,
+    )
+    .await?;
     step.done();
-    let floor = phase(&client, floor::WORKFLOW, pid, args, progress, |number| json!({ "number": number })).await?;
+    let floor = phase(
+        &client,
+        floor::WORKFLOW,
+        pid,
+        args,
+        progress,
+        |number| json!({ "number": number }),
+    )
+    .await?;
     let workflow = phase(&client, &args.workflow, pid, args, progress, payment_input).await?;
     Ok(Report::new(args, workflow, floor))
 }
@@ -73,9 +100,17 @@ async fn phase(
     progress: &Progress,
     input: fn(u32) -> Value,
 ) -> anyhow::Result<Measured> {
-    let load = Load { client, workflow, input };
-    let step = progress.step(format!("running {} x {workflow}, {} at once", args.count, args.concurrency));
-    load.run(args.count..args.count + WARM_UP, args.concurrency).await?;
+    let load = Load {
+        client,
+        workflow,
+        input,
+    };
+    let step = progress.step(format!(
+        "running {} x {workflow}, {} at once",
+        args.count, args.concurrency
+    ));
+    load.run(args.count..args.count + WARM_UP, args.concurrency)
+        .await?;
     let before = Usage::of(pid)?;
     let timed = load.run(0..args.count, args.concurrency).await?;
     let used = Usage::of(pid)?;
@@ -99,9 +134,11 @@ fn payment_input(number: u32) -> Value {
 }
 
 async fn place_orders(shop: &Shop, count: u32) -> anyhow::Result<()> {
-    shop.add_user("bench-user", "bench@example.com", "Bench").await?;
+    shop.add_user("bench-user", "bench@example.com", "Bench")
+        .await?;
     for article in 0..ARTICLES {
-        shop.add_stock(&format!("bench-{article}"), i32::try_from(count)?).await?;
+        shop.add_stock(&format!("bench-{article}"), i32::try_from(count)?)
+            .await?;
     }
     for number in 0..count {
         shop.place(&NewOrder {

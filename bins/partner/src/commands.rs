@@ -17,7 +17,9 @@ use crate::{bench, demo, output};
 pub(crate) async fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Worker(args) => return partner_worker::cli::main(args).await,
-        Command::BenchWorker(args) => return partner_worker::cli::main_with(args, bench::register_floor).await,
+        Command::BenchWorker(args) => {
+            return partner_worker::cli::main_with(args, bench::register_floor).await;
+        }
         Command::Demo(args) => demo::run(args).await,
         Command::Dev(args) => dev::run(args).await,
         Command::Catalog(args) => catalog::run(&args),
@@ -29,7 +31,11 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
     };
     result.unwrap_or_else(|error| {
         output::note(format!("error: {error:#}"));
-        if error.is::<ConfigError>() || error.is::<Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+        if error.is::<ConfigError>() || error.is::<Usage>() {
+            ExitCode::from(2)
+        } else {
+            ExitCode::FAILURE
+        }
     })
 }
 

@@ -26,7 +26,10 @@ const GATEWAY_TIMEOUT: &str = "2s";
 pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let progress = Progress::stderr();
     let environment = vec![
-        ("PARTNER__GATEWAY__TIMEOUT".to_owned(), GATEWAY_TIMEOUT.to_owned()),
+        (
+            "PARTNER__GATEWAY__TIMEOUT".to_owned(),
+            GATEWAY_TIMEOUT.to_owned(),
+        ),
         ("PARTNER__LOG__FILTER".to_owned(), "warn".to_owned()),
     ];
     let options = PlatformOptions {
@@ -36,7 +39,9 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         ..external()
     };
     let started = or_interrupted(Running::start(options, environment, &progress)).await?;
-    let Some(running) = started else { return Ok(ExitCode::from(INTERRUPTED)) };
+    let Some(running) = started else {
+        return Ok(ExitCode::from(INTERRUPTED));
+    };
     let running = running?;
     let played = or_interrupted(play(&running, &progress)).await?;
     if let Some(Ok(report)) = &played {
@@ -46,23 +51,42 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
             output::line(report.text());
         }
         if args.keep {
-            output::note(format!("The platform stays up. Ctrl-C stops it.\n{}", running.endpoints().lines()));
+            output::note(format!(
+                "The platform stays up. Ctrl-C stops it.\n{}",
+                running.endpoints().lines()
+            ));
             interrupted().await?;
         }
     }
     let step = progress.step("stopping");
     running.stop().await?;
     step.done();
-    let Some(report) = played else { return Ok(ExitCode::from(INTERRUPTED)) };
-    Ok(if report?.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let Some(report) = played else {
+        return Ok(ExitCode::from(INTERRUPTED));
+    };
+    Ok(if report?.ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 async fn play(running: &Running, progress: &Progress) -> anyhow::Result<Report> {
     let shop = Shop::connect(&running.platform.database_url).await?;
     let scenarios = scenarios::all();
-    let step = progress.step(format!("sending {} orders through the platform", scenarios.len()));
-    let stage = Stage { platform: &running.platform, client: running.client().await?, shop };
-    stage.shop.add_user(scenarios::USER, scenarios::EMAIL, "Ana Demo").await?;
+    let step = progress.step(format!(
+        "sending {} orders through the platform",
+        scenarios.len()
+    ));
+    let stage = Stage {
+        platform: &running.platform,
+        client: running.client().await?,
+        shop,
+    };
+    stage
+        .shop
+        .add_user(scenarios::USER, scenarios::EMAIL, "Ana Demo")
+        .await?;
     let rows = try_join_all(scenarios.iter().map(|scenario| stage.play(scenario))).await?;
     let report = Report::new(&stage, rows).await?;
     step.done();

@@ -52,19 +52,27 @@ impl Running {
         progress: &Progress,
     ) -> anyhow::Result<Self> {
         let task_queue = partner_core::task_queue::DEFAULT.to_owned();
-        let platform = Platform::start(options, progress).await?;
+        // Boxed: what starts the servers is too large to be carried along on every caller's stack.
+        let platform = Box::pin(Platform::start(options, progress)).await?;
         let step = progress.step("starting the worker");
         let command = WorkerCommand {
             program: std::env::current_exe().context("cannot find this program's own file")?,
             arguments: vec![command.into()],
-            environment: [("PARTNER__TEMPORAL__TASK_QUEUE".to_owned(), task_queue.clone())]
-                .into_iter()
-                .chain(environment)
-                .collect(),
+            environment: [(
+                "PARTNER__TEMPORAL__TASK_QUEUE".to_owned(),
+                task_queue.clone(),
+            )]
+            .into_iter()
+            .chain(environment)
+            .collect(),
         };
-        let worker = WorkerProcess::start(&platform, command).await?;
+        let worker = Box::pin(WorkerProcess::start(&platform, command)).await?;
         step.done();
-        Ok(Self { platform, worker, task_queue })
+        Ok(Self {
+            platform,
+            worker,
+            task_queue,
+        })
     }
 
     /// A client of the platform's processes.
@@ -109,7 +117,10 @@ impl Running {
 impl Endpoints {
     /// One line an endpoint.
     pub(crate) fn lines(&self) -> String {
-        let ui = self.temporal_ui.as_deref().unwrap_or("not started by this command");
+        let ui = self
+            .temporal_ui
+            .as_deref()
+            .unwrap_or("not started by this command");
         format!(
             "  Temporal    {} (namespace {}, task queue {})\n  Temporal UI {ui}\n  PostgreSQL  {}\n  \
              Inbox       {} (SMTP {})\n  Gateway     {} (key {})\n  Fulfilment  {}\n  Metrics     {}\n  Health      {}/readyz",

@@ -44,7 +44,8 @@ impl Floor {
             attempts: 1,
         };
         let policy = ActivityPolicy::new(Duration::from_secs(10), retry);
-        ctx.execute_local_activity(FloorActivities::nothing, (), policy.local("nothing")).await?;
+        ctx.execute_local_activity(FloorActivities::nothing, (), policy.local("nothing"))
+            .await?;
         Ok(())
     }
 }

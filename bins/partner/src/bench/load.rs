@@ -50,15 +50,26 @@ impl Load<'_> {
             .buffer_unordered(concurrency as usize)
             .try_collect()
             .await?;
-        Ok(Timed { latencies, total: begun.elapsed() })
+        Ok(Timed {
+            latencies,
+            total: begun.elapsed(),
+        })
     }
 
     #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
     async fn one(&self, number: u32) -> anyhow::Result<Duration> {
         let begun = Instant::now();
         let id = self.id(number);
-        let ended = self.client.start(self.workflow, &id, &(self.input)(number)).await?.ended().await?;
-        anyhow::ensure!(matches!(ended, Ended::Completed(_)), "{id} ended as {ended:?}");
+        let ended = self
+            .client
+            .start(self.workflow, &id, &(self.input)(number))
+            .await?
+            .ended()
+            .await?;
+        anyhow::ensure!(
+            matches!(ended, Ended::Completed(_)),
+            "{id} ended as {ended:?}"
+        );
         Ok(begun.elapsed())
     }
 
@@ -81,16 +92,24 @@ impl Load<'_> {
 impl Measured {
     /// Reckons the figures of a run.
     pub(crate) fn new(timed: Timed, before: Usage, after: Usage, cost: Cost) -> Self {
-        let Timed { mut latencies, total } = timed;
+        let Timed {
+            mut latencies,
+            total,
+        } = timed;
         latencies.sort_unstable();
         let count = latencies.len();
         let percentile = |percent: usize| {
             let index = (count * percent).div_ceil(100).saturating_sub(1);
-            latencies.get(index).map_or(f64::NAN, |latency| milliseconds(*latency))
+            latencies
+                .get(index)
+                .map_or(f64::NAN, |latency| milliseconds(*latency))
         };
         #[expect(clippy::cast_precision_loss, reason = "counts of workflows are small")]
         let count = count as f64;
-        let cpu = before.cpu.zip(after.cpu).map(|(before, after)| after.saturating_sub(before));
+        let cpu = before
+            .cpu
+            .zip(after.cpu)
+            .map(|(before, after)| after.saturating_sub(before));
         Self {
             throughput_per_second: round(count / total.as_secs_f64()),
             p50_ms: percentile(50),

@@ -18,11 +18,18 @@ impl Usage {
     /// What this process has used so far; nothing where there is no `/proc`.
     pub(crate) fn of(pid: u32) -> anyhow::Result<Self> {
         let folder = std::path::PathBuf::from(format!("/proc/{pid}"));
-        if !folder.parent().is_some_and(|proc| proc.join("self/stat").exists()) {
+        if !folder
+            .parent()
+            .is_some_and(|proc| proc.join("self/stat").exists())
+        {
             return Ok(Self::default());
         }
-        let read = |name: &str| std::fs::read_to_string(folder.join(name)).context("the worker is gone");
-        Ok(Self { cpu: cpu(&read("stat")?), peak_rss_mb: peak_rss_mb(&read("status")?) })
+        let read =
+            |name: &str| std::fs::read_to_string(folder.join(name)).context("the worker is gone");
+        Ok(Self {
+            cpu: cpu(&read("stat")?),
+            peak_rss_mb: peak_rss_mb(&read("status")?),
+        })
     }
 }
 
@@ -34,7 +41,9 @@ fn cpu(stat: &str) -> Option<Duration> {
 }
 
 fn peak_rss_mb(status: &str) -> Option<f64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: f64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kib / 1_024.0)
 }

@@ -36,8 +36,19 @@ impl Report {
 
     /// The report for a person.
     pub(crate) fn text(&self) -> String {
-        let header = ["", "PER SECOND", "P50 MS", "P90 MS", "P99 MS", "CPU MS", "PEAK RSS MB", "EVENTS", "ACTIONS"];
-        let optional = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |value| value.to_string());
+        let header = [
+            "",
+            "PER SECOND",
+            "P50 MS",
+            "P90 MS",
+            "P99 MS",
+            "CPU MS",
+            "PEAK RSS MB",
+            "EVENTS",
+            "ACTIONS",
+        ];
+        let optional =
+            |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |value| value.to_string());
         let row = |name: &str, measured: &Measured| {
             [
                 name.to_owned(),
@@ -51,7 +62,10 @@ impl Report {
                 measured.billable_actions.to_string(),
             ]
         };
-        let table = output::table(header, [row(&self.workflow, &self.result), row("floor", &self.floor)]);
+        let table = output::table(
+            header,
+            [row(&self.workflow, &self.result), row("floor", &self.floor)],
+        );
         format!(
             "{} workflows, {} at once\n{table}\np50 is {} x the floor's, throughput {} x",
             self.count, self.concurrency, self.p50_to_floor, self.throughput_to_floor

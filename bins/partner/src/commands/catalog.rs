@@ -24,7 +24,10 @@ pub(crate) fn run(args: &JsonArgs) -> anyhow::Result<ExitCode> {
             policy(entry),
         ]
     });
-    output::line(output::table(["KIND", "NAME", "ON", "TASK QUEUE", "TIMEOUT AND RETRIES"], rows));
+    output::line(output::table(
+        ["KIND", "NAME", "ON", "TASK QUEUE", "TIMEOUT AND RETRIES"],
+        rows,
+    ));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -33,7 +36,12 @@ fn lower(value: impl std::fmt::Debug) -> String {
 }
 
 fn policy(entry: &CatalogEntry) -> String {
-    let Some(ActivityPolicy { start_to_close_timeout, retry, .. }) = entry.policy else {
+    let Some(ActivityPolicy {
+        start_to_close_timeout,
+        retry,
+        ..
+    }) = entry.policy
+    else {
         return String::new();
     };
     let attempts = match retry.attempts {

@@ -38,7 +38,11 @@ fn print(value: &serde_json::Value, key: &str) {
     match value {
         serde_json::Value::Object(section) => {
             for (name, value) in section {
-                let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+                let key = if key.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{key}.{name}")
+                };
                 print(value, &key);
             }
         }

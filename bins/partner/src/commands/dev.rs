@@ -13,9 +13,12 @@ use crate::platform::{Running, external};
 /// Runs the platform until Ctrl-C or SIGTERM, or until its worker ends.
 pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
     let progress = Progress::stderr();
-    let environment = args
-        .metrics_port
-        .map(|port| ("PARTNER__WORKER__METRICS_ADDRESS".to_owned(), format!("127.0.0.1:{port}")));
+    let environment = args.metrics_port.map(|port| {
+        (
+            "PARTNER__WORKER__METRICS_ADDRESS".to_owned(),
+            format!("127.0.0.1:{port}"),
+        )
+    });
     let options = PlatformOptions {
         ui: true,
         ports: PlatformPorts {
@@ -30,14 +33,24 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
         data_dir: args.data_dir,
         ..external()
     };
-    let started = or_interrupted(Running::start(options, environment.into_iter().collect(), &progress)).await?;
-    let Some(running) = started else { return Ok(ExitCode::SUCCESS) };
+    let started = or_interrupted(Running::start(
+        options,
+        environment.into_iter().collect(),
+        &progress,
+    ))
+    .await?;
+    let Some(running) = started else {
+        return Ok(ExitCode::SUCCESS);
+    };
     let mut running = running?;
     let endpoints = running.endpoints();
     if args.json {
         output::json(&endpoints)?;
     } else {
-        output::line(format!("The platform is ready. Ctrl-C stops it.\n{}", endpoints.lines()));
+        output::line(format!(
+            "The platform is ready. Ctrl-C stops it.\n{}",
+            endpoints.lines()
+        ));
     }
     let ended = or_interrupted(running.worker.ended()).await?;
     let log = ended.is_some().then(|| running.worker.log_tail());
@@ -46,6 +59,8 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
     step.done();
     match log {
         None => Ok(ExitCode::SUCCESS),
-        Some(log) => Err(anyhow::anyhow!("the worker ended by itself; its last words:\n{log}")),
+        Some(log) => Err(anyhow::anyhow!(
+            "the worker ended by itself; its last words:\n{log}"
+        )),
     }
 }

@@ -17,7 +17,9 @@ pub(crate) async fn run(args: ConfigFileArgs) -> anyhow::Result<ExitCode> {
     database::check_schema(&pool).await?;
     let version = MIGRATOR.iter().map(|migration| migration.version).max();
     if args.json {
-        output::json(&serde_json::json!({ "version": version, "migrations": MIGRATOR.iter().count() }))?;
+        output::json(
+            &serde_json::json!({ "version": version, "migrations": MIGRATOR.iter().count() }),
+        )?;
     } else {
         output::line(format!("the schema is at {}", version.unwrap_or_default()));
     }

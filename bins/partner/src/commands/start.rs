@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
 use partner_core::activity_options::ActivityPolicies;
 use partner_core::catalog::Kind;
 use partner_core::client::{Ended, ProcessClient};
@@ -19,11 +18,22 @@ pub(crate) async fn run(args: StartArgs) -> anyhow::Result<ExitCode> {
     let input = read_input(&args.input)?;
     let known = partner_worker::catalog(&ActivityPolicies::default()).names(Kind::Workflow);
     if !known.contains(&args.workflow.as_str()) {
-        return Err(Usage(format!("no workflow {:?}, there are: {}", args.workflow, known.join(", "))).into());
+        return Err(Usage(format!(
+            "no workflow {:?}, there are: {}",
+            args.workflow,
+            known.join(", ")
+        ))
+        .into());
     }
-    let id = args.id.or_else(|| workflow_id::default_for(&args.workflow, &input)).ok_or_else(|| {
-        Usage(format!("{} has no default id for this input, give one with --id", args.workflow))
-    })?;
+    let id = args
+        .id
+        .or_else(|| workflow_id::default_for(&args.workflow, &input))
+        .ok_or_else(|| {
+            Usage(format!(
+                "{} has no default id for this input, give one with --id",
+                args.workflow
+            ))
+        })?;
     let sources = ConfigSources::from_process(args.config, "production");
     let config = load(&sources, Purpose::Client)?.config;
     let client = temporal::connect(&config.temporal, "partner", None).await?;
@@ -44,7 +54,11 @@ pub(crate) async fn run(args: StartArgs) -> anyhow::Result<ExitCode> {
 fn report(id: &str, ended: Ended, as_json: bool) -> anyhow::Result<ExitCode> {
     let (status, detail, code) = match ended {
         Ended::Completed(result) => ("completed", result, ExitCode::SUCCESS),
-        Ended::Failed { code, message } => ("failed", json!({ "code": code, "message": message }), ExitCode::FAILURE),
+        Ended::Failed { code, message } => (
+            "failed",
+            json!({ "code": code, "message": message }),
+            ExitCode::FAILURE,
+        ),
         Ended::Cancelled => ("cancelled", Value::Null, ExitCode::FAILURE),
         Ended::Terminated => ("terminated", Value::Null, ExitCode::FAILURE),
         Ended::TimedOut => ("timed_out", Value::Null, ExitCode::FAILURE),
@@ -59,8 +73,10 @@ fn report(id: &str, ended: Ended, as_json: bool) -> anyhow::Result<ExitCode> {
 
 fn read_input(text: &str) -> anyhow::Result<Value> {
     let json = match text.strip_prefix('@') {
-        Some(path) => std::fs::read_to_string(path).with_context(|| format!("--input: cannot read {path}"))?,
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| Usage(format!("--input: cannot read {path}: {error}")))?,
         None => text.to_owned(),
     };
-    serde_json::from_str(&json).map_err(|error| Usage(format!("--input is not JSON: {error}")).into())
+    serde_json::from_str(&json)
+        .map_err(|error| Usage(format!("--input is not JSON: {error}")).into())
 }

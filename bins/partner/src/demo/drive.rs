@@ -73,14 +73,22 @@ impl Stage<'_> {
                 quantity: scenario.quantity,
             })
             .await?;
-        #[expect(clippy::disallowed_methods, reason = "the demo shows how long a person waits")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the demo shows how long a person waits"
+        )]
         let begun = Instant::now();
         let process = self.start(scenario).await?;
         let ended = tokio::time::timeout(PATIENCE, process.ended())
             .await
             .with_context(|| format!("{} did not end within {PATIENCE:?}", process.id))??;
-        let row = self.read(scenario, &process, ended, begun.elapsed()).await?;
-        Ok(Row { problems: problems(scenario, &row), ..row })
+        let row = self
+            .read(scenario, &process, ended, begun.elapsed())
+            .await?;
+        Ok(Row {
+            problems: problems(scenario, &row),
+            ..row
+        })
     }
 
     async fn start(&self, scenario: &Scenario) -> anyhow::Result<Process> {
@@ -90,7 +98,7 @@ impl Stage<'_> {
         match &scenario.event {
             Event::Nothing => {}
             Event::Gateway(fault) => self.platform.gateway.set_fault(id, fault.clone()),
-            Event::Fulfillment(fault) => self.platform.fulfillment.set_fault(id, fault.clone()),
+            Event::Fulfillment(fault) => self.platform.fulfillment.set_fault(id, *fault),
             Event::StartedTwice => {
                 let (first, second) = futures::try_join!(start(), start())?;
                 drop(second);
@@ -100,7 +108,13 @@ impl Stage<'_> {
                 let reason = json!("changed my mind");
                 return Ok(self
                     .client
-                    .start_with_signal(WORKFLOW, &workflow_id, &scenario.input, "cancelPayment", &reason)
+                    .start_with_signal(
+                        WORKFLOW,
+                        &workflow_id,
+                        &scenario.input,
+                        "cancelPayment",
+                        &reason,
+                    )
                     .await?);
             }
             Event::CancelledAfterCharge => {
@@ -114,13 +128,19 @@ impl Stage<'_> {
 
     /// The fulfilment service holds its answer, so that the cancellation certainly comes after the
     /// charge and before the end.
-    async fn cancel_while_handing_over(&self, order_id: &str, process: Process) -> anyhow::Result<Process> {
+    async fn cancel_while_handing_over(
+        &self,
+        order_id: &str,
+        process: Process,
+    ) -> anyhow::Result<Process> {
         let simulator = &self.platform.fulfillment;
         simulator
             .wait_until_held(order_id, PATIENCE)
             .await
             .with_context(|| format!("order {order_id} was not handed over within {PATIENCE:?}"))?;
-        process.signal("cancelPayment", &json!("ordered twice")).await?;
+        process
+            .signal("cancelPayment", &json!("ordered twice"))
+            .await?;
         simulator.release(order_id);
         Ok(process)
     }
@@ -130,8 +150,12 @@ impl Stage<'_> {
         F: FnOnce() -> T,
         T: Future<Output = Result<Process, partner_core::client::ClientError>>,
     {
-        let decline = FaultMode::Decline { code: "card_declined".to_owned() };
-        self.platform.gateway.set_fault(order_id, Fault::once(decline));
+        let decline = FaultMode::Decline {
+            code: "card_declined".to_owned(),
+        };
+        self.platform
+            .gateway
+            .set_fault(order_id, Fault::once(decline));
         let process = start().await?;
         self.wait_for_step(&process, "awaiting_retry").await?;
         process.signal("retryPayment", &Value::Null).await?;
@@ -154,7 +178,13 @@ impl Stage<'_> {
             .with_context(|| format!("{} did not reach {step} within {PATIENCE:?}", process.id))?
     }
 
-    async fn read(&self, scenario: &Scenario, process: &Process, ended: Ended, time: Duration) -> anyhow::Result<Row> {
+    async fn read(
+        &self,
+        scenario: &Scenario,
+        process: &Process,
+        ended: Ended,
+        time: Duration,
+    ) -> anyhow::Result<Row> {
         let id = &scenario.order_id;
         let payments = self.platform.gateway.payments_of(id);
         let StockRow { on_hand, reserved } = self.shop.stock(&sku(id)).await?;
@@ -182,7 +212,11 @@ impl Stage<'_> {
             charged_minor: payments.iter().map(|payment| payment.received).sum(),
             refunded_minor: payments.iter().map(|payment| payment.refunded).sum(),
             currency: scenario.currency,
-            stock: Stock { before: STOCK, on_hand, reserved },
+            stock: Stock {
+                before: STOCK,
+                on_hand,
+                reserved,
+            },
             mails,
             milliseconds: time.as_millis(),
             events: cost.events,
@@ -208,9 +242,16 @@ fn problems(scenario: &Scenario, row: &Row) -> Vec<String> {
         Outcome::Failed(code) => code.to_string(),
     };
     let held = if paid { scenario.amount_minor } else { 0 };
-    let on_hand = if paid { STOCK - scenario.quantity } else { STOCK };
-    let mut mails: Vec<_> =
-        scenario.mails.iter().map(|end| format!("Your order {} {end}", scenario.order_id)).collect();
+    let on_hand = if paid {
+        STOCK - scenario.quantity
+    } else {
+        STOCK
+    };
+    let mut mails: Vec<_> = scenario
+        .mails
+        .iter()
+        .map(|end| format!("Your order {} {end}", scenario.order_id))
+        .collect();
     mails.sort_unstable();
     let mut problems = Vec::new();
     let mut expect = |what: &str, expected: String, found: String| {
@@ -219,15 +260,35 @@ fn problems(scenario: &Scenario, row: &Row) -> Vec<String> {
         }
     };
     expect("outcome", outcome, row.outcome.clone());
-    expect("order status", scenario.order_status.to_owned(), row.order_status.clone());
-    expect("money held", held.to_string(), (row.charged_minor - row.refunded_minor).to_string());
-    expect("stock on hand", on_hand.to_string(), row.stock.on_hand.to_string());
-    expect("stock reserved", "0".to_owned(), row.stock.reserved.to_string());
+    expect(
+        "order status",
+        scenario.order_status.to_owned(),
+        row.order_status.clone(),
+    );
+    expect(
+        "money held",
+        held.to_string(),
+        (row.charged_minor - row.refunded_minor).to_string(),
+    );
+    expect(
+        "stock on hand",
+        on_hand.to_string(),
+        row.stock.on_hand.to_string(),
+    );
+    expect(
+        "stock reserved",
+        "0".to_owned(),
+        row.stock.reserved.to_string(),
+    );
     expect("mails", format!("{mails:?}"), format!("{:?}", row.mails));
     problems
 }
 
 /// The fault that lets a scenario cancel while its order is being handed over.
 fn hold() -> FulfillmentFault {
-    FulfillmentFault { mode: FulfillmentFaultMode::Hold, times: Some(1), delay_ms: None }
+    FulfillmentFault {
+        mode: FulfillmentFaultMode::Hold,
+        times: Some(1),
+        delay_ms: None,
+    }
 }

@@ -48,7 +48,11 @@ impl Report {
             .filter(|(_, held)| *held != 0)
             .collect();
         let paid_orders_minor = stage.shop.paid_totals().await?;
-        let sold = rows.iter().filter(|row| row.order_status == "paid").map(|_| 1).sum();
+        let sold = rows
+            .iter()
+            .filter(|row| row.order_status == "paid")
+            .map(|_| 1)
+            .sum();
         let stock_before = rows.iter().map(|row| row.stock.before).sum();
         let stock_on_hand = rows.iter().map(|row| row.stock.on_hand).sum();
         let sums = Sums {
@@ -61,13 +65,18 @@ impl Report {
             stock_sold: sold,
             stock_balances: stock_on_hand + sold == stock_before,
         };
-        let ok = rows.iter().all(|row| row.problems.is_empty()) && sums.money_balances && sums.stock_balances;
+        let ok = rows.iter().all(|row| row.problems.is_empty())
+            && sums.money_balances
+            && sums.stock_balances;
         Ok(Self { ok, rows, sums })
     }
 
     /// The report for a person.
     pub(crate) fn text(&self) -> String {
-        let header = ["", "ORDER", "OUTCOME", "ORDER IS", "CHARGED", "REFUNDED", "STOCK", "MAIL", "MS", "EVENTS"];
+        let header = [
+            "", "ORDER", "OUTCOME", "ORDER IS", "CHARGED", "REFUNDED", "STOCK", "MAIL", "MS",
+            "EVENTS",
+        ];
         let rows = self.rows.iter().map(|row| {
             [
                 if row.problems.is_empty() { "ok" } else { "!!" }.to_owned(),
@@ -87,10 +96,14 @@ impl Report {
         text.push_str(&self.sums.text());
         for row in &self.rows {
             for problem in &row.problems {
-                text.push_str(&format!("\n!! {}: {problem}", row.name));
+                text.extend(["\n!! ", row.name, ": ", problem]);
             }
         }
-        text.push_str(if self.ok { "\nEvery expectation held." } else { "\nNot every expectation held." });
+        text.push_str(if self.ok {
+            "\nEvery expectation held."
+        } else {
+            "\nNot every expectation held."
+        });
         text
     }
 }
@@ -98,7 +111,10 @@ impl Report {
 impl Sums {
     fn text(&self) -> String {
         let list = |sums: &BTreeMap<String, i64>| {
-            let sums: Vec<_> = sums.iter().map(|(currency, minor)| money(*minor, currency)).collect();
+            let sums: Vec<_> = sums
+                .iter()
+                .map(|(currency, minor)| money(*minor, currency))
+                .collect();
             sums.join(", ")
         };
         format!(
@@ -127,5 +143,9 @@ fn mail(subjects: &[String]) -> String {
         .iter()
         .map(|subject| subject.splitn(4, ' ').nth(3).unwrap_or(subject).to_owned())
         .collect();
-    if ends.is_empty() { "-".to_owned() } else { ends.join(", ") }
+    if ends.is_empty() {
+        "-".to_owned()
+    } else {
+        ends.join(", ")
+    }
 }

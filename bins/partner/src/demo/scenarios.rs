@@ -64,7 +64,13 @@ const NOT_PAID: &str = "could not be paid";
 const CANCELLED: &str = "is cancelled";
 
 impl Scenario {
-    fn new(number: usize, name: &'static str, amount: &str, currency: &'static str, method: &str) -> Self {
+    fn new(
+        number: usize,
+        name: &'static str,
+        amount: &str,
+        currency: &'static str,
+        method: &str,
+    ) -> Self {
         let order_id = format!("order-{number:02}");
         let amount: Value = serde_json::from_str(amount).unwrap_or_default();
         let input = json!({
@@ -88,12 +94,22 @@ impl Scenario {
         Self { event, ..self }
     }
 
-    fn fails(self, code: ErrorCode, order_status: &'static str, mails: &'static [&'static str]) -> Self {
-        Self { outcome: Outcome::Failed(code), order_status, mails, ..self }
+    fn fails(
+        self,
+        code: ErrorCode,
+        order_status: &'static str,
+        mails: &'static [&'static str],
+    ) -> Self {
+        Self {
+            outcome: Outcome::Failed(code),
+            order_status,
+            mails,
+            ..self
+        }
     }
 
     /// Refused before anything was touched.
-    fn is_refused(self) -> Self {
+    fn refused(self) -> Self {
         self.fails(ErrorCode::ValidationError, "pending", &[])
     }
 
@@ -112,11 +128,17 @@ pub(crate) fn all() -> Vec<Scenario> {
 }
 
 fn paid() -> Vec<Scenario> {
-    [("card, USD", "USD", "card"), ("UPI, INR", "INR", "upi"), ("wallet, EUR", "EUR", "wallet")]
-        .into_iter()
-        .enumerate()
-        .map(|(index, (name, currency, method))| Scenario::new(index + 1, name, "49.99", currency, method))
-        .collect()
+    [
+        ("card, USD", "USD", "card"),
+        ("UPI, INR", "INR", "upi"),
+        ("wallet, EUR", "EUR", "wallet"),
+    ]
+    .into_iter()
+    .enumerate()
+    .map(|(index, (name, currency, method))| {
+        Scenario::new(index + 1, name, "49.99", currency, method)
+    })
+    .collect()
 }
 
 fn refused(before: usize) -> Vec<Scenario> {
@@ -131,7 +153,8 @@ fn refused(before: usize) -> Vec<Scenario> {
         .into_iter()
         .enumerate()
         .map(|(index, (name, amount, currency))| {
-            let mut scenario = Scenario::new(before + index + 1, name, amount, currency, "card").is_refused();
+            let mut scenario =
+                Scenario::new(before + index + 1, name, amount, currency, "card").refused();
             scenario.currency = "USD";
             scenario
         })
@@ -140,32 +163,58 @@ fn refused(before: usize) -> Vec<Scenario> {
 
 fn troubled(before: usize) -> Vec<Scenario> {
     let gateway = |mode| Event::Gateway(Fault::once(mode));
-    let declined = || gateway(FaultMode::Decline { code: "insufficient_funds".to_owned() });
-    let fulfillment = |mode, times| Event::Fulfillment(FulfillmentFault { mode, times: Some(times), delay_ms: None });
+    let code = "insufficient_funds".to_owned();
+    let declined = gateway(FaultMode::Decline { code });
+    let fulfillment = |mode, times| {
+        Event::Fulfillment(FulfillmentFault {
+            mode,
+            times: Some(times),
+            delay_ms: None,
+        })
+    };
     // The confirmation goes out at the same time as the request for fulfilment.
     let undeliverable = |scenario: Scenario| {
-        scenario.fails(ErrorCode::ExternalServiceError, "payment_failed", &[NOT_PAID, PAID])
+        scenario.fails(
+            ErrorCode::ExternalServiceError,
+            "payment_failed",
+            &[NOT_PAID, PAID],
+        )
     };
     let mut number = before;
     let mut order = |name| {
         number += 1;
         Scenario::new(number, name, "49.99", "USD", "card")
     };
-    let mut out_of_stock =
-        order("out of stock").fails(ErrorCode::InventoryUnavailable, "payment_failed", &[NOT_PAID]);
+    let mut out_of_stock = order("out of stock").fails(
+        ErrorCode::InventoryUnavailable,
+        "payment_failed",
+        &[NOT_PAID],
+    );
     out_of_stock.quantity = STOCK + 1;
     vec![
-        order("declined").during(declined()).fails(ErrorCode::PaymentFailed, "payment_failed", &[NOT_PAID]),
-        order("declined, then tried again").during(Event::RetriedAfterDecline).with_retry_window(),
+        order("declined").during(declined).fails(
+            ErrorCode::PaymentFailed,
+            "payment_failed",
+            &[NOT_PAID],
+        ),
+        order("declined, then tried again")
+            .during(Event::RetriedAfterDecline)
+            .with_retry_window(),
         out_of_stock,
         order("started twice").during(Event::StartedTwice),
-        order("gateway drops the connection after charging").during(gateway(FaultMode::DropAfterCommit)),
+        order("gateway drops the connection after charging")
+            .during(gateway(FaultMode::DropAfterCommit)),
         order("gateway answers 500 after charging").during(gateway(FaultMode::ErrorAfterCommit)),
-        order("gateway slower than the timeout")
-            .during(gateway(FaultMode::Slow { delay: Duration::from_secs(4) })),
-        undeliverable(order("fulfilment refuses").during(fulfillment(FulfillmentFaultMode::Refuse, 1))),
+        order("gateway slower than the timeout").during(gateway(FaultMode::Slow {
+            delay: Duration::from_secs(4),
+        })),
+        undeliverable(
+            order("fulfilment refuses").during(fulfillment(FulfillmentFaultMode::Refuse, 1)),
+        ),
         // As long as every attempt lasts; then it answers again, and is told to forget the order.
-        undeliverable(order("fulfilment is down").during(fulfillment(FulfillmentFaultMode::Unavailable, 5))),
+        undeliverable(
+            order("fulfilment is down").during(fulfillment(FulfillmentFaultMode::Unavailable, 5)),
+        ),
         order("cancelled before the charge")
             .during(Event::CancelledBeforeCharge)
             .fails(ErrorCode::Cancelled, "cancelled", &[CANCELLED]),

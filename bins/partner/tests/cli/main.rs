@@ -1,0 +1,8 @@
+//! The command line as a person or a script uses it: exit codes, output, and nothing left behind.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod commands;
+mod demo;
+mod dev;
+mod support;
