@@ -1,0 +1,302 @@
+//! One embedded platform for all tests of this binary; each test has its own task queue, order, buyer
+//! and workers.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use partner_core::client::{Ended, Process, ProcessClient};
+use partner_core::config::{self, Config, ConfigSources, Purpose};
+use partner_core::temporal;
+use partner_local::error::LocalError;
+use partner_local::inbox::Mail;
+use partner_local::platform::{Platform, PlatformOptions};
+use partner_local::progress::Progress;
+use partner_local::shop::{NewOrder, Shop};
+use partner_local::worker_process::{WorkerCommand, WorkerProcess};
+use serde_json::{Value, json};
+use temporalio_common::protos::temporal::api::history::v1::history_event::Attributes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+use tokio::sync::OnceCell;
+
+/// The workflow that the tests run.
+pub(crate) const WORKFLOW: &str = "processPaymentWorkflow";
+
+/// How long anything may take that a test waits for; what is well takes a fraction of it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+
+/// What every order costs, in minor units.
+const AMOUNT: i64 = 4_999;
+
+/// How many of its article every order finds in stock.
+const STOCK: i32 = 3;
+
+/// Lives as long as the binary: the simulators run on it.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+
+/// Never dropped: the leashes stop its servers when this process ends.
+static HOST: OnceCell<Host> = OnceCell::const_new();
+
+/// The platform, and a shop on its database.
+pub(crate) struct Host {
+    pub(crate) platform: Platform,
+    shop: Shop,
+}
+
+/// Runs a test on the platform, which the first one starts.
+pub(crate) fn on_platform(test: impl AsyncFnOnce(&'static Host)) {
+    RUNTIME.block_on(async {
+        let host = HOST.get_or_init(Host::start).await;
+        test(host).await;
+    });
+}
+
+impl Host {
+    async fn start() -> Self {
+        let progress = Progress::silent();
+        // Boxed: what starts the servers is too large for the stack of every test.
+        let platform = Box::pin(Platform::start(PlatformOptions::default(), &progress))
+            .await
+            .expect("the platform starts");
+        let shop = Shop::connect(&platform.database_url)
+            .await
+            .expect("the database answers");
+        Self { platform, shop }
+    }
+
+    /// The configuration of a worker of this platform, with these variables over the platform's own.
+    pub(crate) fn config(&self, variables: &[(&str, &str)]) -> Config {
+        let mut environment: BTreeMap<_, _> =
+            self.platform.worker_environment().into_iter().collect();
+        environment.extend(owned(variables));
+        let sources = ConfigSources {
+            environment,
+            file: None,
+            default_profile: "development",
+        };
+        config::load(&sources, Purpose::Worker)
+            .expect("the platform's own configuration")
+            .config
+    }
+
+    /// Starts a worker with these variables over the platform's own.
+    pub(crate) async fn worker(
+        &self,
+        variables: &[(&str, &str)],
+    ) -> Result<WorkerProcess, LocalError> {
+        let command = WorkerCommand {
+            program: PathBuf::from(env!("CARGO_BIN_EXE_worker-under-test")),
+            arguments: Vec::new(),
+            environment: owned(variables),
+        };
+        WorkerProcess::start(&self.platform, command).await
+    }
+}
+
+pub(crate) fn owned(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+    variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+/// One order, with a task queue, a buyer and an article of its own; its name stands for all of them.
+pub(crate) struct Stage {
+    pub(crate) host: &'static Host,
+    pub(crate) name: String,
+    processes: ProcessClient,
+}
+
+impl Stage {
+    /// Places the order. Nothing pays it yet.
+    pub(crate) async fn new(host: &'static Host, name: &str) -> Self {
+        let client = temporal::connect(&host.config(&[]).temporal, "e2e", None)
+            .await
+            .expect("Temporal answers");
+        let stage = Self {
+            host,
+            name: name.to_owned(),
+            processes: ProcessClient::new(client, name),
+        };
+        host.shop
+            .add_user(name, &stage.email(), "Ana")
+            .await
+            .expect("a new user");
+        host.shop
+            .add_stock(name, STOCK)
+            .await
+            .expect("a new article");
+        let order = NewOrder {
+            id: name,
+            user_id: name,
+            amount_minor: AMOUNT,
+            currency: "USD",
+            sku: name,
+            quantity: 1,
+        };
+        host.shop.place(&order).await.expect("a new order");
+        stage
+    }
+
+    pub(crate) fn platform(&self) -> &'static Platform {
+        &self.host.platform
+    }
+
+    pub(crate) fn shop(&self) -> &'static Shop {
+        &self.host.shop
+    }
+
+    pub(crate) fn email(&self) -> String {
+        format!("{}@example.com", self.name)
+    }
+
+    pub(crate) fn workflow_id(&self) -> String {
+        format!("payment-{}", self.name)
+    }
+
+    /// Starts a worker on the order's task queue.
+    pub(crate) async fn worker(&self) -> WorkerProcess {
+        self.worker_with(&[]).await
+    }
+
+    /// The same, with these variables over the platform's own.
+    pub(crate) async fn worker_with(&self, variables: &[(&str, &str)]) -> WorkerProcess {
+        let mut all = vec![("PARTNER__TEMPORAL__TASK_QUEUE", self.name.as_str())];
+        all.extend(variables);
+        self.host.worker(&all).await.expect("the worker starts")
+    }
+
+    /// Starts the payment.
+    pub(crate) async fn pay(&self) -> Process {
+        let input = json!({
+            "orderId": self.name, "userId": self.name, "amount": 49.99, "currency": "USD", "paymentMethod": "card",
+        });
+        self.processes
+            .start(WORKFLOW, &self.workflow_id(), &input)
+            .await
+            .expect("the payment starts")
+    }
+
+    /// The mails of the buyer, the newest first.
+    pub(crate) fn mails(&self) -> Vec<Arc<Mail>> {
+        self.platform().inbox.mails_to(&self.email())
+    }
+
+    /// Waits for the payment's end, and counts money, stock and goods from outside.
+    pub(crate) async fn expect_paid_once(&self, process: &Process) {
+        let name = &self.name;
+        let result = match in_time(name, process.ended())
+            .await
+            .expect("the payment's end")
+        {
+            Ended::Completed(result) => result,
+            other => panic!("{name}: {other:?}"),
+        };
+        let payments = self.platform().gateway.payments_of(name);
+        let [payment] = payments.as_slice() else {
+            panic!("{name}: {payments:?}")
+        };
+        assert_eq!(
+            (payment.times_charged, payment.received, payment.refunded),
+            (1, AMOUNT, 0),
+            "{name}"
+        );
+        assert_eq!(
+            result["transactionId"],
+            Value::from(payment.id.as_str()),
+            "{name}"
+        );
+        let order = self.shop().order(name).await.expect("the order");
+        assert_eq!(
+            (order.status.as_str(), order.transaction_id),
+            ("paid", Some(payment.id.clone())),
+            "{name}"
+        );
+        let stock = self.shop().stock(name).await.expect("the article");
+        assert_eq!((stock.on_hand, stock.reserved), (STOCK - 1, 0), "{name}");
+        let goods = self
+            .platform()
+            .fulfillment
+            .order(name)
+            .expect("the order is handed over");
+        assert!(
+            goods.request.is_some() && !goods.cancelled,
+            "{name}: {goods:?}"
+        );
+    }
+
+    /// The buyer was told once, and what is true.
+    pub(crate) fn expect_one_mail(&self) {
+        let subjects: Vec<_> = self
+            .mails()
+            .iter()
+            .map(|mail| mail.subject.clone())
+            .collect();
+        assert_eq!(
+            subjects,
+            [Some(format!("Your order {} is paid", self.name))]
+        );
+    }
+}
+
+/// In which attempt each activity of this type came to its end.
+pub(crate) async fn attempts(process: &Process, activity: &str) -> Vec<i32> {
+    let events = process.history().await.expect("the history");
+    let scheduled: Vec<_> = events
+        .iter()
+        .filter_map(|event| match &event.attributes {
+            Some(Attributes::ActivityTaskScheduledEventAttributes(scheduled)) => {
+                let name = &scheduled.activity_type.as_ref()?.name;
+                (name == activity).then_some(event.event_id)
+            }
+            _ => None,
+        })
+        .collect();
+    let started = events.iter().filter_map(|event| match &event.attributes {
+        Some(Attributes::ActivityTaskStartedEventAttributes(started)) => scheduled
+            .contains(&started.scheduled_event_id)
+            .then_some(started.attempt),
+        _ => None,
+    });
+    started.collect()
+}
+
+/// The result of `work`, which must come within [`PATIENCE`].
+pub(crate) async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, work)
+        .await
+        .unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))
+}
+
+/// Asks `probe` until it finds something.
+pub(crate) async fn until<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
+    let mut ticks = tokio::time::interval(Duration::from_millis(50));
+    let found = async {
+        loop {
+            ticks.tick().await;
+            if let Some(found) = probe().await {
+                return found;
+            }
+        }
+    };
+    in_time(what, found).await
+}
+
+/// What answers at an `http://` address: status and body; an error if nothing does.
+pub(crate) async fn get(url: &str) -> std::io::Result<(u16, String)> {
+    let rest = url.strip_prefix("http://").expect("an http address");
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let mut stream = TcpStream::connect(authority).await?;
+    // Of this version, so that the body comes as it is and ends with the connection.
+    stream
+        .write_all(format!("GET /{path} HTTP/1.0\r\nHost: {authority}\r\n\r\n").as_bytes())
+        .await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+    Ok((status.expect("a status"), body.to_owned()))
+}

@@ -1,0 +1,42 @@
+//! Records the histories in `tests/histories` anew, one for each branch of the payment workflow:
+//!
+//! ```text
+//! cargo run -p partner-tests --bin record-histories
+//! ```
+//!
+//! Do this only when a change of the workflow is meant to break running ones, or for a new branch:
+//! a history that no longer replays is what the replay tests are there to find.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use partner_tests::branches::{self, BRANCHES};
+use partner_tests::stage::{Stage, on_stage};
+use temporalio_client::WorkflowFetchHistoryOptions;
+use temporalio_common::UntypedWorkflow;
+
+fn main() -> Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("histories");
+    on_stage(async |stage| {
+        for branch in BRANCHES {
+            let file = folder.join(format!("{branch}.json"));
+            let history = record(stage, branch).await?;
+            std::fs::write(&file, history).with_context(|| file.display().to_string())?;
+        }
+        Ok(())
+    })
+}
+
+async fn record(stage: &Stage, branch: &str) -> Result<Vec<u8>> {
+    let process = branches::play(stage, branch).await?;
+    let handle = stage
+        .client
+        .temporal()
+        .get_workflow_handle::<UntypedWorkflow>(process.id);
+    let mut json = handle
+        .fetch_history(WorkflowFetchHistoryOptions::default())
+        .to_json()
+        .await?;
+    json.push(b'\n');
+    Ok(json)
+}

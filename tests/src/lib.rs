@@ -1,0 +1,8 @@
+//! Support for the workspace's tests: one embedded platform a process, workers on threads of their
+//! own, faults in activities, and books counted from outside.
+
+pub mod books;
+pub mod branches;
+pub mod faults;
+pub mod history;
+pub mod stage;
