@@ -12,6 +12,7 @@ mod sections;
 
 pub use load::{ConfigError, ConfigSources, Loaded, Purpose, load};
 pub use sections::{
-    Config, DatabaseConfig, FulfillmentConfig, GatewayConfig, LogConfig, LogFormat, PaymentConfig,
-    PaymentMethodIds, SmtpConfig, SmtpTls, TemporalConfig, TemporalTls, WorkerConfig,
+    Compression, Config, DatabaseConfig, FulfillmentConfig, GatewayConfig, LogConfig, LogFormat,
+    PaymentConfig, PaymentMethodIds, SmtpConfig, SmtpTls, TemporalConfig, TemporalTls,
+    WorkerConfig,
 };

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use sqlx::PgPool;
 use sqlx::migrate::{Migrate, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgPool};
 
 use crate::config::DatabaseConfig;
 use crate::error::{ErrorCode, Failure};
@@ -54,6 +54,9 @@ impl Failure for DatabaseError {
     }
 }
 
+/// A connection that was idle for longer is asked whether it is alive before it is used.
+const PING_AFTER: Duration = Duration::from_secs(1);
+
 /// Opens the pool and proves that the server answers.
 ///
 /// # Errors
@@ -69,6 +72,17 @@ pub async fn connect(config: &DatabaseConfig) -> Result<PgPool, DatabaseError> {
         .max_connections(config.max_connections.get())
         .acquire_timeout(config.acquire_timeout)
         .idle_timeout(Duration::from_mins(10))
+        // A connection that was used just now is alive; asking each time would cost every
+        // statement a second round trip. One that was idle may have died with its server.
+        .test_before_acquire(false)
+        .before_acquire(|connection, usage| {
+            Box::pin(async move {
+                if usage.idle_for > PING_AFTER {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_with(options.options([("statement_timeout", timeout)]))
         .await?;
     Ok(pool)

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use secrecy::ExposeSecret;
 use temporalio_client::{
-    Client, ClientOptions, ClientTlsOptions, Connection, ConnectionOptions, TlsOptions,
+    Client, ClientOptions, ClientTlsOptions, Connection, ConnectionOptions, GrpcCompression,
+    TlsOptions,
 };
 use temporalio_common::telemetry::metrics::TemporalMeter;
 use url::Url;
 
-use crate::config::TemporalConfig;
+use crate::config::{Compression, TemporalConfig};
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +62,10 @@ pub async fn connect(
     let options = ConnectionOptions::new(target)
         .identity(identity)
         .connect_timeout(config.connect_timeout)
+        .grpc_compression(match config.compression {
+            Compression::None => GrpcCompression::None,
+            Compression::Gzip => GrpcCompression::Gzip,
+        })
         .maybe_tls_options(tls(config)?)
         .maybe_api_key(
             config

@@ -46,11 +46,23 @@ pub struct TemporalConfig {
     /// How long connecting may take.
     #[serde(with = "humantime_serde")]
     pub connect_timeout: Duration,
+    /// How calls are compressed.
+    pub compression: Compression,
     /// An API key (Temporal Cloud); implies TLS.
     #[serde(default)]
     pub api_key: Option<SecretString>,
     /// TLS.
     pub tls: TemporalTls,
+}
+
+/// How calls to the Temporal service are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// With gzip.
+    Gzip,
 }
 
 /// TLS towards the Temporal service.
