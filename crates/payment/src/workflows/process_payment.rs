@@ -12,6 +12,9 @@
 //! Signals `cancelPayment`, `retryPayment`; queries `getStatus`, `getProgress`, `getDetails`.
 //! History: 23 to 26 events and 6 billable actions when all goes well.
 
+mod state;
+mod undo;
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -19,14 +22,11 @@ use futures::FutureExt;
 use partner_core::activity_options::ActivityPolicies;
 use partner_core::contracts::email::{EmailContract, SendEmailInput};
 use partner_core::error::ErrorCode;
-use partner_core::ids::{OrderId, UserId};
-use partner_core::money::{Amount, Currency, Money};
-use partner_core::ports::payment_gateway::PaymentMethod;
+use partner_core::money::Money;
 use partner_core::problem::Problem;
 use partner_core::progress::{ProcessStatus, ProgressAnswer, StatusAnswer};
-use partner_core::saga::{Saga, UndoFailure};
+use partner_core::saga::Saga;
 use partner_core::wire::{InvalidInput, SignalText, Wire};
-use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityDefinition;
 use temporalio_common::data_converters::TemporalDeserializable;
 use temporalio_sdk::workflows::{join, select};
@@ -36,124 +36,18 @@ use temporalio_sdk::{
 };
 use temporalio_workflow::{workflow, workflow_methods};
 
+use self::state::Step;
+pub use self::state::{PaymentDetails, ProcessPaymentInput, ProcessPaymentResult};
+use self::undo::{register_undo, register_undo_of_stock_and_money, undo};
 use crate::activities::fulfillment::{FulfillmentActivities, FulfillmentInput};
 use crate::activities::gateway::{
     GatewayActivities, LookupPaymentInput, ProcessPaymentGatewayInput, ProcessPaymentGatewayResult,
-    RefundPaymentInput,
 };
-use crate::activities::inventory::{
-    InventoryActivities, ReleaseInventoryInput, ReserveInventoryInput,
-};
+use crate::activities::inventory::{InventoryActivities, ReserveInventoryInput};
 use crate::activities::order::{OrderActivities, UpdateOrderStatusInput};
 use crate::activities::validation::{ValidatePaymentInput, ValidationActivities};
 use crate::emails::{self, OrderMail};
 use crate::model::OrderStatus;
-
-/// What is to be paid.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ProcessPaymentInput {
-    /// The order.
-    pub order_id: OrderId,
-    /// The buyer: a user's id or an email address.
-    pub user_id: UserId,
-    /// How much, in major units.
-    pub amount: Amount,
-    /// In which currency.
-    pub currency: Currency,
-    /// How.
-    pub payment_method: PaymentMethod,
-    /// Which attempt to charge, 1 if missing. The same attempt is charged once, for ever; paying an
-    /// order anew after a decline or a refund takes the next.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attempt: Option<NonZeroU32>,
-    /// How long, after a decline, the order stays open for the signal `retryPayment`, in seconds;
-    /// 0 if missing: a decline fails the workflow at once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry_window_seconds: Option<u32>,
-}
-
-/// What was paid.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ProcessPaymentResult {
-    /// Always true: a payment that failed is a failed workflow.
-    pub success: bool,
-    /// The order.
-    pub order_id: String,
-    /// The gateway's id of the charge.
-    pub transaction_id: String,
-    /// How much, in major units.
-    pub amount: Amount,
-    /// In which currency.
-    pub currency: Currency,
-    /// For a person; also what went less than well without stopping the payment.
-    pub message: String,
-}
-
-/// The answer of `getDetails`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PaymentDetails {
-    /// The order.
-    pub order_id: Option<String>,
-    /// The buyer.
-    pub user_id: Option<String>,
-    /// How much.
-    pub amount: Option<Amount>,
-    /// In which currency.
-    pub currency: Option<Currency>,
-    /// Which attempt is, or was, charged.
-    pub attempt: u32,
-    /// The gateway's id of the charge, once it is made.
-    pub transaction_id: Option<String>,
-    /// Why cancelling was asked for, if it was.
-    pub cancel_reason: Option<String>,
-    /// Undo steps that could not be done; a person has to look at them.
-    pub undo_failures: Vec<String>,
-}
-
-/// The steps, for `getStatus` and `getProgress`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-enum Step {
-    #[default]
-    Validating,
-    Reserving,
-    Charging,
-    AwaitingRetry,
-    MarkingPaid,
-    HandingOver,
-    Undoing,
-    Done,
-}
-
-impl Step {
-    const TOTAL: u32 = 5;
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Validating => "validating",
-            Self::Reserving => "reserving_inventory",
-            Self::Charging => "charging",
-            Self::AwaitingRetry => "awaiting_retry",
-            Self::MarkingPaid => "marking_paid",
-            Self::HandingOver => "handing_over",
-            Self::Undoing => "undoing",
-            Self::Done => "done",
-        }
-    }
-
-    const fn completed(self) -> u32 {
-        match self {
-            Self::Validating => 0,
-            Self::Reserving => 1,
-            Self::Charging | Self::AwaitingRetry | Self::Undoing => 2,
-            Self::MarkingPaid => 3,
-            Self::HandingOver => 4,
-            Self::Done => Self::TOTAL,
-        }
-    }
-}
 
 /// The workflow, with what its signals, queries and waits need.
 #[workflow]
@@ -551,74 +445,6 @@ async fn hand_over(
         .map(|problem| format!("the confirmation mail could not be sent: {problem}")))
 }
 
-/// Undoes everything that was begun, marks the order, tells the buyer, and says what went wrong.
-async fn undo(ctx: &Context, payment: Payment, problem: Problem) -> Problem {
-    enter(ctx, Step::Undoing);
-    let Payment { saga, goods, .. } = payment;
-    let payment = Payment {
-        saga: Saga::new(),
-        goods: Saga::new(),
-        ..payment
-    };
-    let money_and_books = async {
-        let mut failures = saga.unwind().await;
-        failures.extend(close_books(ctx, &payment, &problem).await);
-        failures
-    };
-    let (mut failures, goods_failures) = join!(money_and_books, goods.unwind());
-    failures.extend(goods_failures);
-    ctx.state_mut(|state| {
-        state.details.undo_failures = failures
-            .iter()
-            .map(|failure| format!("{}: {}", failure.name, failure.reason))
-            .collect();
-    });
-    let status = match problem.code {
-        ErrorCode::Cancelled => ProcessStatus::Cancelled,
-        ErrorCode::Timeout => ProcessStatus::TimedOut,
-        _ => ProcessStatus::Failed,
-    };
-    let problem = problem.with_undo_failures(&failures);
-    finish(ctx, status, Some(&problem));
-    problem
-}
-
-/// Marks the order as not paid and tells the buyer.
-async fn close_books(ctx: &Context, payment: &Payment, problem: &Problem) -> Vec<UndoFailure> {
-    let refunded = ctx.state(|state| state.refunded);
-    let status = match problem.code {
-        ErrorCode::Cancelled if refunded => OrderStatus::Refunded,
-        ErrorCode::Cancelled => OrderStatus::Cancelled,
-        _ => OrderStatus::PaymentFailed,
-    };
-    let input = UpdateOrderStatusInput {
-        order_id: payment.order_id(),
-        status,
-        transaction_id: None,
-        error_message: Some(problem.message.clone()),
-    };
-    let options = policies(ctx).payment().undo("mark the order as not paid");
-    let marked = run(ctx, OrderActivities::update_order_status, input, options).await;
-    let told = send(
-        ctx,
-        emails::order_failed(payment.mail(), problem.code, refunded),
-    )
-    .await;
-    let failure = |name: &str, problem: Problem| UndoFailure {
-        name: name.to_owned(),
-        reason: problem.to_string(),
-    };
-    [
-        marked
-            .err()
-            .map(|problem| failure("updateOrderStatus", problem)),
-        told.err().map(|problem| failure("sendEmail", problem)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
 async fn send(ctx: &Context, mail: Result<SendEmailInput, askama::Error>) -> Result<(), Problem> {
     let mail = mail.map_err(|error| Problem::new(ErrorCode::Unknown, error.to_string()))?;
     let options = policies(ctx).notification().detached("mail the buyer");
@@ -644,57 +470,6 @@ fn stop_if_cancelled(ctx: &Context) -> Result<(), Problem> {
             Err(Problem::new(ErrorCode::Cancelled, message))
         }
     }
-}
-
-/// Registered before anything is tried: an earlier run of the order may have been terminated with
-/// stock or money in its hands, and must never be undone by half.
-fn register_undo_of_stock_and_money(ctx: &Context, payment: &mut Payment) {
-    let options = policies(ctx).payment().undo("release the stock");
-    let release = ReleaseInventoryInput {
-        order_id: payment.order_id(),
-    };
-    register_undo(
-        ctx,
-        &mut payment.saga,
-        InventoryActivities::release_inventory,
-        release,
-        options,
-    );
-    let options = policies(ctx).gateway().undo("give the money back");
-    let input = RefundPaymentInput {
-        order_id: payment.order_id(),
-        reason: "the order was not completed".to_owned(),
-    };
-    let ctx = ctx.clone();
-    payment.saga.on_failure(
-        GatewayActivities::refund_payment.name().to_owned(),
-        async move {
-            let done = run(&ctx, GatewayActivities::refund_payment, input, options).await;
-            let refunded = done.map_err(|problem| problem.to_string())?.refunded;
-            ctx.state_mut(|state| state.refunded = refunded);
-            Ok(())
-        },
-    );
-}
-
-fn register_undo<A>(
-    ctx: &Context,
-    saga: &mut Saga,
-    activity: A,
-    input: impl Into<A::Input>,
-    options: ActivityOptions,
-) where
-    A: ActivityDefinition + 'static,
-    A::Output: TemporalDeserializable,
-    A::Input: 'static,
-{
-    let ctx = ctx.clone();
-    let input = input.into();
-    saga.on_failure(activity.name().to_owned(), async move {
-        let done = ctx.execute_activity(activity, input, options).await;
-        done.map(drop)
-            .map_err(|error| Problem::from(error).to_string())
-    });
 }
 
 async fn run<A>(
