@@ -64,9 +64,16 @@ impl CatalogEntry {
         }
     }
 
-    /// A workflow.
-    pub const fn workflow(name: &'static str) -> Self {
-        Self::new(Kind::Workflow, name)
+    /// A workflow with its signals, and the queries that every workflow answers.
+    pub fn workflow(name: &'static str, signals: &[&'static str]) -> Vec<Self> {
+        let signals = signals.iter().map(|signal| Self::signal(signal, name));
+        let queries = ["getStatus", "getProgress", "getDetails"];
+        let queries = queries.iter().map(|query| Self::query(query, name));
+        let workflow = Self::new(Kind::Workflow, name);
+        std::iter::once(workflow)
+            .chain(signals)
+            .chain(queries)
+            .collect()
     }
 
     /// A signal of a workflow.

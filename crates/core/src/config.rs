@@ -13,6 +13,7 @@ mod sections;
 pub use load::{ConfigError, ConfigSources, Loaded, Purpose, load};
 pub use sections::{
     Compression, Config, DatabaseConfig, FulfillmentConfig, GatewayConfig, LogConfig, LogFormat,
-    PaymentConfig, PaymentMethodIds, SmtpConfig, SmtpTls, TemporalConfig, TemporalTls,
-    WorkerConfig,
+    NotificationsConfig, OnboardingConfig, PaymentConfig, PaymentMethodIds, PushConfig, SmtpConfig,
+    SmtpTls, StorageConfig, SubscriptionConfig, SubscriptionSchedule, TemporalConfig, TemporalTls,
+    UnknownOutcome, WorkerConfig,
 };

@@ -16,6 +16,7 @@ pub mod ports;
 pub mod problem;
 pub mod progress;
 pub mod saga;
+pub mod step;
 pub mod task_queue;
 pub mod telemetry;
 pub mod temporal;

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::ErrorCode;
+use crate::problem::Problem;
+
 /// How a process stands, as the contract spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -55,5 +58,77 @@ impl ProgressAnswer {
             percent: (completed * 100).checked_div(total).unwrap_or(100),
             message: message.into(),
         }
+    }
+}
+
+/// The steps that a workflow goes through, in its own words.
+pub trait Step: Copy {
+    /// How many there are on the way to the end.
+    const TOTAL: u32;
+
+    /// The name in `getStatus`.
+    fn name(self) -> &'static str;
+
+    /// How many lie behind.
+    fn completed(self) -> u32;
+}
+
+/// Where a workflow is: what its queries answer from.
+#[derive(Debug, Clone)]
+pub struct Course<S> {
+    status: ProcessStatus,
+    step: S,
+    error: Option<String>,
+}
+
+impl<S: Step> Course<S> {
+    /// A workflow that has not begun; `first` is what it begins with.
+    pub const fn new(first: S) -> Self {
+        Self {
+            status: ProcessStatus::Pending,
+            step: first,
+            error: None,
+        }
+    }
+
+    /// The step that it is at.
+    pub const fn step(&self) -> S {
+        self.step
+    }
+
+    /// It is at this step now.
+    pub fn enter(&mut self, step: S) {
+        self.status = ProcessStatus::InProgress;
+        self.step = step;
+    }
+
+    /// It ended well; `last` is the step after all others.
+    pub fn complete(&mut self, last: S) {
+        self.status = ProcessStatus::Completed;
+        self.step = last;
+    }
+
+    /// It ended at the step where it is, because of this.
+    pub fn fail(&mut self, problem: &Problem) {
+        self.status = match problem.code {
+            ErrorCode::Cancelled => ProcessStatus::Cancelled,
+            ErrorCode::Timeout => ProcessStatus::TimedOut,
+            _ => ProcessStatus::Failed,
+        };
+        self.error = Some(problem.to_string());
+    }
+
+    /// The answer of `getStatus`.
+    pub fn status(&self) -> StatusAnswer {
+        StatusAnswer {
+            status: self.status,
+            step: self.step.name().to_owned(),
+            error: self.error.clone(),
+        }
+    }
+
+    /// The answer of `getProgress`.
+    pub fn progress(&self) -> ProgressAnswer {
+        ProgressAnswer::new(self.step.completed(), S::TOTAL, self.step.name())
     }
 }

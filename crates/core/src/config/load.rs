@@ -11,6 +11,7 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use super::sections::{Config, SmtpTls};
+use crate::contact::EmailAddress;
 
 const DEFAULT: &str = include_str!("../../../../config/default.toml");
 const DEVELOPMENT: &str = include_str!("../../../../config/development.toml");
@@ -41,12 +42,13 @@ const KEPT_NAMES: [(&str, &str); 11] = [
 ];
 
 /// The keys that never print, and that may come from a file (`<key>_file`).
-const SECRETS: [&str; 5] = [
+const SECRETS: [&str; 6] = [
     "temporal.api_key",
     "database.url",
     "smtp.password",
     "gateway.api_key",
     "fulfillment.api_key",
+    "push.vapid_private_key",
 ];
 
 /// Where the configuration comes from.
@@ -369,6 +371,7 @@ fn worker_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
         config.gateway.timeout < config.activities.timeouts.gateway,
         "gateway.timeout: must be shorter than activities.timeouts.gateway",
     );
+    notification_rules(config, rule);
     let retries = &config.activities.retries;
     for (name, retry) in [
         ("standard", retries.standard),
@@ -383,6 +386,29 @@ fn worker_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
             ),
         );
     }
+}
+
+fn notification_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
+    rule(
+        config
+            .subscription
+            .retry_days
+            .iter()
+            .all(|days| (1..=90).contains(days)),
+        "subscription.retry_days: each is 1 to 90 days",
+    );
+    rule(
+        config.push.subject.starts_with("mailto:") || config.push.subject.starts_with("https:"),
+        "push.subject: expected mailto:name@domain or https://...",
+    );
+    rule(
+        config.push.timeout < config.activities.timeouts.short,
+        "push.timeout: must be shorter than activities.timeouts.short",
+    );
+    rule(
+        EmailAddress::parse(&config.onboarding.support_email).is_ok(),
+        "onboarding.support_email: expected name@domain",
+    );
 }
 
 fn is_loopback(host: &str) -> bool {

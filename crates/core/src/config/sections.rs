@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::activity_options::ActivityPolicies;
@@ -28,6 +28,16 @@ pub struct Config {
     pub fulfillment: FulfillmentConfig,
     /// The payment domain.
     pub payment: PaymentConfig,
+    /// Recurring billing.
+    pub subscription: SubscriptionConfig,
+    /// Notifications on every channel.
+    pub notifications: NotificationsConfig,
+    /// Web Push.
+    pub push: PushConfig,
+    /// Object storage.
+    pub storage: StorageConfig,
+    /// What a new partner is told.
+    pub onboarding: OnboardingConfig,
     /// Timeouts and retries of the activities.
     pub activities: ActivityPolicies,
     /// Logs.
@@ -215,6 +225,90 @@ pub struct PaymentConfig {
     /// How long stock stays reserved for an order that is not paid.
     #[serde(with = "humantime_serde")]
     pub reservation_ttl: Duration,
+}
+
+/// Who makes the next attempt, and the next period's payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SubscriptionSchedule {
+    /// Whoever starts the workflow: one attempt a run.
+    Caller,
+    /// The workflow itself, by durable timers.
+    Durable,
+}
+
+/// Recurring billing.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SubscriptionConfig {
+    /// Who makes the next attempt, and the next period's payment.
+    pub schedule: SubscriptionSchedule,
+    /// How many days after the first failed attempt the second is made, and after the second the
+    /// third.
+    pub retry_days: [u16; 2],
+    /// How long a durable schedule waits for a suspended subscription to be paid after all.
+    #[serde(with = "humantime_serde")]
+    pub suspension_window: Duration,
+}
+
+/// What to do about a message whose handing over was cut off: it may have arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnknownOutcome {
+    /// Write it down as possibly delivered, and do not send it again.
+    Record,
+    /// Send it again: rather twice than never.
+    Resend,
+}
+
+/// Notifications on every channel.
+#[derive(Debug, Clone, Deserialize)]
+pub struct NotificationsConfig {
+    /// What to do about a message that may have arrived.
+    pub unknown_outcome: UnknownOutcome,
+    /// Types that go out at once, also at night and to users who muted them.
+    pub critical_types: Vec<String>,
+    /// The most that the attachments of a mail may have together, in bytes.
+    pub max_attachment_bytes: u64,
+}
+
+/// Web Push.
+#[derive(Debug, Clone, Deserialize)]
+pub struct PushConfig {
+    /// The application server's key: P-256, 32 bytes, base64url. Without it, there is no push.
+    #[serde(default)]
+    pub vapid_private_key: SecretString,
+    /// Whom a push service tells of trouble: `mailto:` or `https:` (RFC 8292).
+    pub subject: String,
+    /// How long a push service keeps a message for a device that is offline.
+    #[serde(with = "humantime_serde")]
+    pub time_to_live: Duration,
+    /// How long connecting may take.
+    #[serde(with = "humantime_serde")]
+    pub connect_timeout: Duration,
+    /// How long one call may take.
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
+    /// Whether subscriptions at this machine and in private networks are served: for development.
+    pub allow_private_endpoints: bool,
+}
+
+/// Object storage.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StorageConfig {
+    /// Where files are: `file:///folder`. Without it, there are none.
+    #[serde(default)]
+    pub url: Option<Url>,
+}
+
+/// What a new partner is told.
+#[derive(Debug, Clone, Deserialize)]
+pub struct OnboardingConfig {
+    /// Where partners work.
+    pub portal_url: Url,
+    /// Where they read how.
+    pub help_url: Url,
+    /// Whom they ask.
+    pub support_email: String,
 }
 
 /// How logs are written.

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use crate::contact::EmailAddress;
 use crate::error::{ErrorCode, Failure};
+use crate::ports::hand_over::{HandOver, Withheld};
 
 /// A mail, ready to go out.
 #[derive(Debug, Clone)]
@@ -37,7 +38,9 @@ pub struct MailAttachment {
 #[async_trait]
 pub trait Mailer: Send + Sync {
     /// Hands a mail to the relay; `Ok` means that the relay took responsibility for it.
-    async fn send(&self, mail: &Mail) -> Result<(), MailerError>;
+    ///
+    /// The gate is passed when the relay waits for the content, right before the first byte of it.
+    async fn send(&self, mail: &Mail, gate: &dyn HandOver) -> Result<(), MailerError>;
 }
 
 /// Why a mail did not go out.
@@ -55,6 +58,9 @@ pub enum MailerError {
     /// The connection was lost while sending: the mail may have been taken.
     #[error("connection to the mail relay was lost, the mail may have been delivered: {0}")]
     ConnectionLost(String),
+    /// The gate stayed closed; nothing was sent.
+    #[error(transparent)]
+    Withheld(#[from] Withheld),
     /// The mail cannot be written as a MIME message.
     #[error("mail cannot be built: {0}")]
     Invalid(String),
@@ -77,7 +83,10 @@ impl Failure for MailerError {
 
     fn is_retryable(&self) -> bool {
         match self {
-            Self::Deferred(_) | Self::Unreachable(_) | Self::ConnectionLost(_) => true,
+            Self::Deferred(_)
+            | Self::Unreachable(_)
+            | Self::ConnectionLost(_)
+            | Self::Withheld(_) => true,
             Self::Refused(_) | Self::Invalid(_) => false,
         }
     }

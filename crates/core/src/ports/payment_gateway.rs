@@ -38,6 +38,57 @@ impl PaymentMethod {
     }
 }
 
+/// What a payment is for; the gateway stores it, for people who look there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PaymentSubject {
+    /// An order.
+    Order {
+        /// Its id.
+        order_id: String,
+    },
+    /// A period of a subscription.
+    Subscription {
+        /// Its id.
+        subscription_id: String,
+        /// The period's first day, `2026-01-31`.
+        period: String,
+    },
+}
+
+/// What a user pays with, as the gateway has it on file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredMethod {
+    /// The gateway's id of the user, where it wants one with every charge.
+    pub customer: Option<String>,
+    /// The gateway's id of the method.
+    pub id: String,
+}
+
+impl StoredMethod {
+    /// Reads `customer/method`, or the method alone.
+    pub fn parse(text: &str) -> Self {
+        match text.split_once('/') {
+            Some((customer, id)) => Self {
+                customer: Some(customer.to_owned()),
+                id: id.to_owned(),
+            },
+            None => Self {
+                customer: None,
+                id: text.to_owned(),
+            },
+        }
+    }
+}
+
+/// Whether the user takes part in a charge, and could be asked for anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// They are checking out.
+    Present,
+    /// They agreed before, and are elsewhere: recurring billing.
+    Absent,
+}
+
 /// What an intent is created with.
 #[derive(Debug, Clone)]
 pub struct NewPayment {
@@ -51,8 +102,11 @@ pub struct NewPayment {
     pub method: PaymentMethod,
     /// The buyer, as the platform knows them.
     pub user_id: String,
-    /// The order that is paid for.
-    pub order_id: String,
+    /// What the user pays with, if it is on file at the gateway; otherwise the configured id of
+    /// `method` is used.
+    pub stored_method: Option<StoredMethod>,
+    /// What is paid for.
+    pub subject: PaymentSubject,
 }
 
 /// A payment as the gateway has it.
@@ -108,7 +162,12 @@ pub trait PaymentGateway: Send + Sync {
     async fn create_payment(&self, payment: &NewPayment) -> Result<GatewayPayment, GatewayError>;
 
     /// Charges an intent. A decline is a [`PaymentState::Declined`], not an error.
-    async fn confirm_payment(&self, id: &str, key: &str) -> Result<GatewayPayment, GatewayError>;
+    async fn confirm_payment(
+        &self,
+        id: &str,
+        presence: Presence,
+        key: &str,
+    ) -> Result<GatewayPayment, GatewayError>;
 
     /// Captures an authorised payment, wholly or in part.
     async fn capture_payment(

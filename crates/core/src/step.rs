@@ -1,0 +1,86 @@
+//! The steps of a workflow: an activity whose failure is a [`Problem`], and a wait by the calendar.
+
+use chrono::{DateTime, Utc};
+use temporalio_common::ActivityDefinition;
+use temporalio_common::data_converters::TemporalDeserializable;
+use temporalio_sdk::{ActivityOptions, LocalActivityOptions, TimerOptions, WorkflowContext};
+use temporalio_sdk::{TimerResult, WorkflowCancellationToken};
+
+use crate::error::ErrorCode;
+use crate::problem::Problem;
+
+/// Runs a remote activity.
+///
+/// # Errors
+/// What it failed with, after every attempt that its policy has.
+pub async fn remote<W, A>(
+    ctx: &WorkflowContext<W>,
+    activity: A,
+    input: impl Into<A::Input>,
+    options: ActivityOptions,
+) -> Result<A::Output, Problem>
+where
+    A: ActivityDefinition,
+    A::Output: TemporalDeserializable,
+{
+    ctx.execute_activity(activity, input, options)
+        .await
+        .map_err(Problem::from)
+}
+
+/// Runs a local activity: a short database step.
+///
+/// # Errors
+/// What it failed with, after every attempt that its policy has.
+pub async fn local<W, A>(
+    ctx: &WorkflowContext<W>,
+    activity: A,
+    input: impl Into<A::Input>,
+    options: LocalActivityOptions,
+) -> Result<A::Output, Problem>
+where
+    A: ActivityDefinition,
+    A::Output: TemporalDeserializable,
+{
+    ctx.execute_local_activity(activity, input, options)
+        .await
+        .map_err(Problem::from)
+}
+
+/// What time it is in the workflow: that of its current task, the same in every replay.
+pub fn now<W>(ctx: &WorkflowContext<W>) -> DateTime<Utc> {
+    // The SDK knows no time only before the first task, when no code runs.
+    ctx.workflow_time().map_or(DateTime::UNIX_EPOCH, Into::into)
+}
+
+/// Waits until an instant, durably; not at all if it has passed. `summary` is what the Web UI shows.
+///
+/// `true` once it is reached, `false` if the token was cancelled before: a wait that lost a race is
+/// ended by its token, or it would stay in history and wake the workflow later.
+pub async fn wait_until<W>(
+    ctx: &WorkflowContext<W>,
+    at: DateTime<Utc>,
+    summary: &str,
+    token: WorkflowCancellationToken,
+) -> bool {
+    let Some(wait) = (at - now(ctx)).to_std().ok().filter(|wait| !wait.is_zero()) else {
+        return true;
+    };
+    let options = TimerOptions::builder(wait)
+        .cancellation_token(token)
+        .summary(summary.to_owned())
+        .build();
+    ctx.timer(options).await == TimerResult::Fired
+}
+
+/// Stops a workflow that was cancelled through Temporal before its next step.
+///
+/// # Errors
+/// A `CANCELLED` problem.
+pub fn stop_if_cancelled<W>(ctx: &WorkflowContext<W>) -> Result<(), Problem> {
+    if ctx.cancellation_token().is_cancelled() {
+        Err(Problem::new(ErrorCode::Cancelled, "cancelled"))
+    } else {
+        Ok(())
+    }
+}
