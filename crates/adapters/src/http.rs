@@ -26,6 +26,11 @@ pub(crate) fn client(
     connect_timeout: Duration,
     timeout: Duration,
 ) -> Result<reqwest::Client, HttpConfigError> {
+    build(builder(connect_timeout, timeout))
+}
+
+/// The same, to be restricted further.
+pub(crate) fn builder(connect_timeout: Duration, timeout: Duration) -> reqwest::ClientBuilder {
     // An error means that another part of the process was first; one provider is all we need.
     let _already_installed = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
@@ -38,6 +43,11 @@ pub(crate) fn client(
         .no_proxy()
         // Temporal repeats calls, where it shows; a hidden second try would only blur the record.
         .retry(reqwest::retry::never())
+}
+
+/// Builds what [`builder`] began.
+pub(crate) fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, HttpConfigError> {
+    builder
         .build()
         .map_err(|error| HttpConfigError::Client(describe(error)))
 }

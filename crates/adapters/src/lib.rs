@@ -1,4 +1,5 @@
-//! The ports' real counterparts: the only crate that speaks HTTP and SMTP.
+//! The ports' real counterparts: the only crate that speaks HTTP and SMTP and opens stored
+//! files.
 //!
 //! One file per technology. Every adapter has explicit timeouts, sends the caller's idempotency
 //! key, keeps its secret out of every error and `Debug` text, and says by its error whether the
@@ -6,15 +7,19 @@
 
 pub mod http;
 pub mod http_fulfillment;
+pub mod object_store_files;
 pub mod smtp_mailer;
 pub mod stripe_gateway;
 pub mod stripe_webhook;
+pub mod web_push;
 
 #[cfg(test)]
 mod testing;
 
 pub use http::HttpConfigError;
 pub use http_fulfillment::{HttpFulfillment, HttpFulfillmentConfig};
+pub use object_store_files::{ObjectStoreConfigError, ObjectStoreFiles};
 pub use smtp_mailer::{SmtpConfig, SmtpConfigError, SmtpMailer, SmtpTls};
 pub use stripe_gateway::{StripeConfig, StripeGateway, StripePaymentMethods};
 pub use stripe_webhook::{StripeWebhook, WebhookError, WebhookEvent};
+pub use web_push::{WebPushConfig, WebPushConfigError, WebPusher};

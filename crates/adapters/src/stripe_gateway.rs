@@ -26,7 +26,7 @@ use async_trait::async_trait;
 use partner_core::money::Money;
 use partner_core::ports::payment_gateway::{
     GatewayError, GatewayPayment, GatewayRefund, NewPayment, PaymentGateway, PaymentMethod,
-    PaymentState,
+    PaymentState, PaymentSubject, Presence,
 };
 use reqwest::{Client, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
@@ -194,7 +194,9 @@ impl fmt::Debug for StripeGateway {
 impl PaymentGateway for StripeGateway {
     async fn create_payment(&self, payment: &NewPayment) -> Result<GatewayPayment, GatewayError> {
         let (payment_method, method_type) = self.payment_methods.at_stripe(payment.method);
-        let form = [
+        let stored = payment.stored_method.as_ref();
+        let payment_method = stored.map_or(payment_method, |stored| stored.id.as_str());
+        let mut form = vec![
             ("amount", payment.amount.minor().to_string()),
             ("currency", currency(payment.amount)),
             ("confirm", "false".to_owned()),
@@ -202,9 +204,23 @@ impl PaymentGateway for StripeGateway {
             ("payment_method", payment_method.to_owned()),
             ("payment_method_types[]", method_type.to_owned()),
             ("metadata[reference]", payment.reference.clone()),
-            ("metadata[order_id]", payment.order_id.clone()),
             ("metadata[user_id]", payment.user_id.clone()),
         ];
+        match &payment.subject {
+            PaymentSubject::Order { order_id } => {
+                form.push(("metadata[order_id]", order_id.clone()));
+            }
+            PaymentSubject::Subscription {
+                subscription_id,
+                period,
+            } => {
+                form.push(("metadata[subscription_id]", subscription_id.clone()));
+                form.push(("metadata[period]", period.clone()));
+            }
+        }
+        if let Some(customer) = stored.and_then(|stored| stored.customer.as_ref()) {
+            form.push(("customer", customer.clone()));
+        }
         let mut form: Vec<_> = form
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
@@ -215,9 +231,17 @@ impl PaymentGateway for StripeGateway {
             .payment()
     }
 
-    async fn confirm_payment(&self, id: &str, key: &str) -> Result<GatewayPayment, GatewayError> {
+    async fn confirm_payment(
+        &self,
+        id: &str,
+        presence: Presence,
+        key: &str,
+    ) -> Result<GatewayPayment, GatewayError> {
         let id = payment_id(id)?;
-        let form = [("error_on_requires_action", "true"), EXPAND_CHARGE];
+        let mut form = vec![("error_on_requires_action", "true"), EXPAND_CHARGE];
+        if presence == Presence::Absent {
+            form.push(("off_session", "true"));
+        }
         let path = ["v1", "payment_intents", id, "confirm"];
         let answer = self.post(&path, key, &form).await?;
         match answer.decline() {
@@ -323,7 +347,10 @@ mod tests {
             amount: Money::from_minor(99_999, Currency::USD),
             method,
             user_id: "ana@example.com".to_owned(),
-            order_id: "order-1".to_owned(),
+            stored_method: None,
+            subject: PaymentSubject::Order {
+                order_id: "order-1".to_owned(),
+            },
         }
     }
 
@@ -378,8 +405,8 @@ mod tests {
             .and(body_string(
                 "amount=99999&currency=usd&confirm=false&capture_method=automatic\
                  &payment_method=pm_card_visa&payment_method_types%5B%5D=card\
-                 &metadata%5Breference%5D=charge%3Aorder-1&metadata%5Border_id%5D=order-1\
-                 &metadata%5Buser_id%5D=ana%40example.com&expand%5B%5D=latest_charge",
+                 &metadata%5Breference%5D=charge%3Aorder-1&metadata%5Buser_id%5D=ana%40example.com\
+                 &metadata%5Border_id%5D=order-1&expand%5B%5D=latest_charge",
             ))
             .respond_with(answer(
                 200,
@@ -459,7 +486,10 @@ mod tests {
                 .await;
         }
         let gateway = gateway(&server);
-        let confirmed = gateway.confirm_payment("pi_1", "confirm-1").await.unwrap();
+        let confirmed = gateway
+            .confirm_payment("pi_1", Presence::Present, "confirm-1")
+            .await
+            .unwrap();
         assert_eq!(confirmed.state, PaymentState::Succeeded);
         gateway
             .capture_payment("pi_1", Some(FIVE), "capture-1")
@@ -521,7 +551,10 @@ mod tests {
         for status in ["requires_payment_method", "requires_confirmation"] {
             let declined = card_error(Some(intent("pi_1", status, "r")));
             let server = answering(402, declined).await;
-            let payment = gateway(&server).confirm_payment("pi_1", "k").await.unwrap();
+            let payment = gateway(&server)
+                .confirm_payment("pi_1", Presence::Present, "k")
+                .await
+                .unwrap();
             assert_eq!(
                 (payment.id.as_str(), payment.state),
                 ("pi_1", insufficient_funds())
@@ -542,7 +575,10 @@ mod tests {
             .expect(1)
             .mount(&server)
             .await;
-        let payment = gateway(&server).confirm_payment("pi_1", "k").await.unwrap();
+        let payment = gateway(&server)
+            .confirm_payment("pi_1", Presence::Present, "k")
+            .await
+            .unwrap();
         assert_eq!(payment.state, insufficient_funds());
         assert_eq!(payment.reference.as_deref(), Some("r"));
     }
@@ -550,7 +586,10 @@ mod tests {
     #[tokio::test]
     async fn a_decline_never_hides_that_the_payment_is_charged() {
         let server = answering(402, card_error(Some(intent("pi_1", "succeeded", "r")))).await;
-        let payment = gateway(&server).confirm_payment("pi_1", "k").await.unwrap();
+        let payment = gateway(&server)
+            .confirm_payment("pi_1", Presence::Present, "k")
+            .await
+            .unwrap();
         assert_eq!(payment.state, PaymentState::Succeeded);
     }
 
@@ -564,7 +603,7 @@ mod tests {
         }});
         let server = answering(400, body).await;
         let error = gateway(&server)
-            .confirm_payment("pi_1", "k")
+            .confirm_payment("pi_1", Presence::Present, "k")
             .await
             .unwrap_err();
         assert!(
@@ -599,7 +638,7 @@ mod tests {
                 .mount(&server)
                 .await;
             let error = gateway(&server)
-                .confirm_payment("pi_1", "k")
+                .confirm_payment("pi_1", Presence::Present, "k")
                 .await
                 .unwrap_err();
             assert!(
@@ -619,7 +658,10 @@ mod tests {
         ] {
             let gateway = gateway_within(url, timeout);
             for error in [
-                gateway.confirm_payment("pi_1", "k").await.unwrap_err(),
+                gateway
+                    .confirm_payment("pi_1", Presence::Present, "k")
+                    .await
+                    .unwrap_err(),
                 gateway.find_payment("r").await.unwrap_err(),
             ] {
                 assert!(matches!(error, GatewayError::NoAnswer(_)), "{error:?}");
@@ -634,14 +676,17 @@ mod tests {
         let server = MockServer::start().await;
         let gateway = gateway(&server);
         for id in ["", "..", "pi_1/confirm", "pi_1?x", "pi 1", "pi_ü"] {
-            let error = gateway.confirm_payment(id, "k").await.unwrap_err();
+            let error = gateway
+                .confirm_payment(id, Presence::Present, "k")
+                .await
+                .unwrap_err();
             assert!(
                 matches!(error, GatewayError::Refused { .. }),
                 "{id}: {error:?}"
             );
         }
         let error = gateway
-            .confirm_payment("pi_1", "two\nlines")
+            .confirm_payment("pi_1", Presence::Present, "two\nlines")
             .await
             .unwrap_err();
         assert!(matches!(error, GatewayError::Refused { .. }), "{error:?}");
@@ -654,7 +699,10 @@ mod tests {
         for status in [400, 401, 402, 404, 409, 500] {
             let server = answering(status, echo.clone()).await;
             let gateway = gateway(&server);
-            let error = gateway.confirm_payment("pi_1", "k").await.unwrap_err();
+            let error = gateway
+                .confirm_payment("pi_1", Presence::Present, "k")
+                .await
+                .unwrap_err();
             let config = StripeConfig::new(Url::parse(&server.uri()).unwrap(), KEY.into());
             let shown = format!("{error} {error:?} {gateway:?} {config:?}");
             assert!(!shown.contains(KEY), "{shown}");
