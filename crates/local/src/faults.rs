@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use crate::loopback::{DeadlinePassed, lock, until};
 
-/// Faults by order or by address, in the order in which they are used up.
+/// Faults by order, address or device, in the order in which they are used up.
 #[derive(Debug)]
 pub(crate) struct FaultTable<F> {
     rules: Mutex<BTreeMap<String, Vec<Rule<F>>>>,
@@ -61,10 +61,10 @@ impl<F: Clone> FaultTable<F> {
     }
 }
 
-/// Calls that wait until a test lets them go on.
+/// Calls that wait until a test lets them go on, by order, address or device.
 #[derive(Debug, Default)]
 pub(crate) struct Holds {
-    orders: Mutex<BTreeMap<String, Hold>>,
+    by_key: Mutex<BTreeMap<String, Hold>>,
     changed: Notify,
 }
 
@@ -78,12 +78,12 @@ struct Hold {
 /// Takes a waiting call off the list, also when its client hangs up.
 struct Waiting {
     holds: Arc<Holds>,
-    order: String,
+    key: String,
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if let Some(hold) = lock(&self.holds.orders).get_mut(&self.order) {
+        if let Some(hold) = lock(&self.holds.by_key).get_mut(&self.key) {
             hold.waiting -= 1;
         }
         self.holds.changed.notify_waiters();
@@ -91,34 +91,34 @@ impl Drop for Waiting {
 }
 
 impl Holds {
-    /// Waits until the order is released.
-    pub(crate) async fn wait(self: &Arc<Self>, order: &str) {
+    /// Waits until the key is released.
+    pub(crate) async fn wait(self: &Arc<Self>, key: &str) {
         let seen = {
-            let mut orders = lock(&self.orders);
-            let hold = orders.entry(order.to_owned()).or_default();
+            let mut by_key = lock(&self.by_key);
+            let hold = by_key.entry(key.to_owned()).or_default();
             hold.waiting += 1;
             hold.released
         };
         let _waiting = Waiting {
             holds: Arc::clone(self),
-            order: order.to_owned(),
+            key: key.to_owned(),
         };
         self.changed.notify_waiters();
         loop {
             let mut change = std::pin::pin!(self.changed.notified());
             change.as_mut().enable();
-            if self.releases(order) > seen {
+            if self.releases(key) > seen {
                 return;
             }
             change.await;
         }
     }
 
-    /// Lets the held calls of the order go on; answers how many there are.
-    pub(crate) fn release(&self, order: &str) -> usize {
+    /// Lets the held calls of the key go on; answers how many there are.
+    pub(crate) fn release(&self, key: &str) -> usize {
         let waiting = {
-            let mut orders = lock(&self.orders);
-            let Some(hold) = orders.get_mut(order) else {
+            let mut by_key = lock(&self.by_key);
+            let Some(hold) = by_key.get_mut(key) else {
                 return 0;
             };
             hold.released += 1;
@@ -128,26 +128,24 @@ impl Holds {
         waiting
     }
 
-    /// Waits until a call of the order is held.
+    /// Waits until a call of the key is held.
     pub(crate) async fn until_held(
         &self,
-        order: &str,
+        key: &str,
         patience: Duration,
     ) -> Result<(), DeadlinePassed> {
-        let what = format!("a held call for order {order}");
+        let what = format!("a held call for {key}");
         until(&self.changed, patience, &what, || {
-            lock(&self.orders)
-                .get(order)
+            lock(&self.by_key)
+                .get(key)
                 .is_some_and(|hold| hold.waiting > 0)
                 .then_some(())
         })
         .await
     }
 
-    fn releases(&self, order: &str) -> u64 {
-        lock(&self.orders)
-            .get(order)
-            .map_or(0, |hold| hold.released)
+    fn releases(&self, key: &str) -> u64 {
+        lock(&self.by_key).get(key).map_or(0, |hold| hold.released)
     }
 }
 

@@ -144,9 +144,23 @@ impl Inbox {
         self.store.set_fault(address, fault);
     }
 
-    /// Forgets every fault.
+    /// Forgets every fault. Mails that are held stay so until they are released.
     pub fn clear_faults(&self) {
         self.store.clear_faults();
+    }
+
+    /// Lets the conversations that are held for `address` go on; tells how many there were.
+    pub fn release(&self, address: &str) -> usize {
+        self.store.release(address)
+    }
+
+    /// Waits until a conversation is held for `address`.
+    pub async fn wait_until_held(
+        &self,
+        address: &str,
+        patience: Duration,
+    ) -> Result<(), DeadlinePassed> {
+        self.store.wait_until_held(address, patience).await
     }
 
     /// Forgets every mail.

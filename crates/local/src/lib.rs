@@ -4,6 +4,7 @@
 pub mod cache;
 pub mod error;
 mod faults;
+pub mod files;
 pub mod fulfillment;
 pub mod gateway;
 pub mod inbox;
@@ -14,6 +15,7 @@ pub mod ports;
 pub mod postgres;
 mod programs;
 pub mod progress;
+pub mod push;
 pub mod shop;
 pub mod temporal;
 pub mod wheel;

@@ -39,6 +39,14 @@ pub enum StartError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The server's own address cannot be written as one.
+    #[error("{url} is no address: {reason}")]
+    Address {
+        /// What it would be.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The client that sends the webhooks cannot be built.
     #[error("cannot send webhooks: {reason}")]
     Webhook {

@@ -6,13 +6,16 @@ use std::path::PathBuf;
 use futures::try_join;
 use partner_core::database::MIGRATOR;
 use sqlx::PgPool;
+use url::Url;
 
 use crate::error::{LocalError, Result};
+use crate::files::FileStorage;
 use crate::fulfillment::{FulfillmentOptions, FulfillmentSimulator};
 use crate::gateway::{GatewayOptions, GatewaySimulator};
 use crate::inbox::{Inbox, InboxOptions};
 use crate::postgres::{PostgresOptions, PostgresServer};
 use crate::progress::Progress;
+use crate::push::{PushOptions, PushSimulator, new_vapid_key};
 use crate::temporal::{TemporalOptions, TemporalServer};
 
 /// The database that the platform's worker uses.
@@ -50,6 +53,8 @@ pub struct PlatformPorts {
     pub gateway: Option<u16>,
     /// The fulfilment service.
     pub fulfillment: Option<u16>,
+    /// The push service.
+    pub push: Option<u16>,
 }
 
 /// A running platform. Dropping it stops what it started; [`Platform::stop`] also waits for that.
@@ -65,8 +70,15 @@ pub struct Platform {
     pub gateway: GatewaySimulator,
     /// The fulfilment service.
     pub fulfillment: FulfillmentSimulator,
+    /// The push service.
+    pub push: PushSimulator,
+    /// Object storage: what lies in this folder, a worker reads.
+    pub files: PathBuf,
     /// The address of the platform's database, password included.
     pub database_url: String,
+    storage: FileStorage,
+    /// The key of the platform's workers, as senders of push messages.
+    vapid_private_key: String,
 }
 
 impl Platform {
@@ -89,8 +101,10 @@ impl Platform {
             inbox,
             gateway,
             fulfillment,
+            push,
             ..
         } = options.ports;
+        let storage = FileStorage::open(options.data_dir.as_deref())?;
         let state_file = options
             .data_dir
             .as_ref()
@@ -115,6 +129,13 @@ impl Platform {
                 ..FulfillmentOptions::default()
             })
             .await?,
+            push: PushSimulator::start(PushOptions {
+                port: push.unwrap_or(0),
+            })
+            .await?,
+            files: storage.folder().to_owned(),
+            storage,
+            vapid_private_key: new_vapid_key(),
             database_url,
         })
     }
@@ -150,6 +171,12 @@ impl Platform {
                 "PARTNER__FULFILLMENT__API_KEY",
                 self.fulfillment.token().to_owned(),
             ),
+            (
+                "PARTNER__PUSH__VAPID_PRIVATE_KEY",
+                self.vapid_private_key.clone(),
+            ),
+            ("PARTNER__PUSH__ALLOW_PRIVATE_ENDPOINTS", "true".to_owned()),
+            ("PARTNER__STORAGE__URL", self.storage.url().to_string()),
             ("PARTNER__WORKER__METRICS_ADDRESS", "127.0.0.1:0".to_owned()),
             ("PARTNER__WORKER__HEALTH_ADDRESS", "127.0.0.1:0".to_owned()),
         ]
@@ -158,13 +185,22 @@ impl Platform {
         .collect()
     }
 
+    /// The address of the object storage: what every reference to a file in it begins with.
+    pub const fn storage_url(&self) -> &Url {
+        self.storage.url()
+    }
+
     /// Stops everything that was started, and waits until it is gone.
     ///
     /// # Errors
     /// [`LocalError`] if a server does not end.
     pub async fn stop(self) -> Result<()> {
-        let (temporal, postgres) = futures::join!(self.temporal.stop(), self.postgres.stop());
-        temporal.and(postgres)
+        let (temporal, postgres, files) = futures::join!(
+            self.temporal.stop(),
+            self.postgres.stop(),
+            self.storage.stop()
+        );
+        temporal.and(postgres).and(files)
     }
 }
 

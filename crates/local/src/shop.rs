@@ -1,9 +1,15 @@
-//! What a shop would write into the database: users, stock and orders for demos and tests, and what
-//! became of them.
+//! What a shop would write into the database: users, stock, orders and subscriptions for demos and
+//! tests, and what became of them.
+
+mod subscriptions;
+mod users;
 
 use std::collections::BTreeMap;
 
 use sqlx::PgPool;
+
+pub use subscriptions::{ChargeRow, NewSubscription, SubscriptionRow};
+pub use users::{DeliveryRow, InboxRow, NewUser};
 
 /// A shop's view of the platform's database.
 #[derive(Debug, Clone)]
@@ -62,17 +68,6 @@ impl Shop {
     /// The database.
     pub const fn pool(&self) -> &PgPool {
         &self.pool
-    }
-
-    /// Adds an active user.
-    pub async fn add_user(&self, id: &str, email: &str, name: &str) -> Result<(), sqlx::Error> {
-        sqlx::query("INSERT INTO users (id, email, name, status) VALUES ($1, $2, $3, 'active')")
-            .bind(id)
-            .bind(email)
-            .bind(name)
-            .execute(&self.pool)
-            .await
-            .map(drop)
     }
 
     /// Puts so many of an article into stock.

@@ -263,6 +263,67 @@ async fn keeps_a_mail_whose_sender_is_never_told() -> Result<()> {
 }
 
 #[tokio::test]
+async fn holds_a_conversation_before_the_mail_or_after_it() -> Result<()> {
+    for (mode, kept) in [
+        (MailFaultMode::HoldBeforeData, 0),
+        (MailFaultMode::HoldAfterData, 1),
+    ] {
+        let (inbox, sender) = start().await?;
+        let fault = MailFault {
+            mode,
+            times: Some(1),
+        };
+        inbox.set_fault("Ana@example.com", fault);
+        let mail = text_mail("ana@example.com", "x")?;
+        let released = async {
+            inbox.wait_until_held("ana@example.com", PATIENCE).await?;
+            assert_eq!(inbox.mails().len(), kept, "{mode:?}");
+            assert_eq!(inbox.release("ana@example.com"), 1);
+            anyhow::Ok(())
+        };
+        let sent = async { anyhow::Ok(sender.send(mail).await.map(drop)?) };
+        futures::try_join!(sent, released)?;
+        assert_eq!(inbox.mails().len(), 1, "{mode:?}");
+        assert_eq!(inbox.release("ana@example.com"), 0);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_sender_that_leaves_is_held_no_longer() -> Result<()> {
+    let announced = "EHLO me\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<ana@example.com>\r\n";
+    let sent = format!("{announced}DATA\r\nhello\r\n.\r\n");
+    for (mode, said, kept) in [
+        (MailFaultMode::HoldBeforeData, announced, 0),
+        (MailFaultMode::HoldAfterData, &sent, 1),
+    ] {
+        let (inbox, sender) = start().await?;
+        let fault = MailFault {
+            mode,
+            times: Some(1),
+        };
+        inbox.set_fault("ana@example.com", fault);
+        let mut stream = TcpStream::connect(inbox.smtp_address()).await?;
+        stream.write_all(said.as_bytes()).await?;
+        inbox.wait_until_held("ana@example.com", PATIENCE).await?;
+        drop(stream);
+        // What nobody waits for any more: a short wait fails once the inbox has noticed.
+        let noticed = async {
+            let short = Duration::from_millis(10);
+            let address = "ana@example.com";
+            while inbox.wait_until_held(address, short).await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, noticed).await?;
+        assert_eq!(inbox.mails().len(), kept, "{mode:?}");
+        sender.send(text_mail("ana@example.com", "x")?).await?;
+        assert_eq!(inbox.mails().len(), kept + 1, "{mode:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn takes_a_login_and_asks_for_it_when_told_to() -> Result<()> {
     let credentials = Credentials::new("user".to_owned(), "pass".to_owned());
     let logging_in = |address: SocketAddr| {

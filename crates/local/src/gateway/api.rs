@@ -98,7 +98,9 @@ async fn create_intent(
     } else {
         vec![Operation::Create]
     };
-    let order = form.map("metadata").remove("order_id");
+    let mut metadata = form.map("metadata");
+    let order = metadata.remove("order_id");
+    let order = order.or_else(|| metadata.remove("subscription_id"));
     let call = call(operations, order, &uri, &headers, &form);
     let execute = move |simulator: &Simulator, ledger: &mut Ledger| {
         form.only(&CREATE_PARAMETERS)?;

@@ -32,7 +32,7 @@ const ZERO_DECIMAL: [&str; 16] = [
 pub struct PaymentRecord {
     /// The gateway's id.
     pub id: String,
-    /// The order, from `metadata[order_id]`.
+    /// What is paid for, from `metadata[order_id]` or `metadata[subscription_id]`.
     pub order_id: Option<String>,
     /// The caller's reference, from `metadata[reference]`.
     pub reference: Option<String>,
@@ -221,7 +221,7 @@ fn record(intent: &Intent) -> PaymentRecord {
     let last_error = intent.last_error.as_ref();
     PaymentRecord {
         id: intent.id.clone(),
-        order_id: intent.metadata.get("order_id").cloned(),
+        order_id: intent.order_id().map(ToOwned::to_owned),
         reference: intent.metadata.get("reference").cloned(),
         state: intent.status,
         amount: intent.amount,

@@ -171,8 +171,11 @@ impl Intent {
         self.charges.iter().filter(good).count()
     }
 
+    /// What is paid for: the order, or the subscription.
     pub(super) fn order_id(&self) -> Option<&str> {
-        self.metadata.get("order_id").map(String::as_str)
+        let subject = self.metadata.get("order_id");
+        let subject = subject.or_else(|| self.metadata.get("subscription_id"));
+        subject.map(String::as_str)
     }
 
     /// The issuer's word on the charge under way, for the books.

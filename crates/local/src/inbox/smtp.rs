@@ -6,18 +6,20 @@
 //! on its feet after a mail was refused at its end, where mailin would go on reading data.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use futures::future::{Either, pending, select};
 use mailin::{Action, Handler, Response, Session, SessionBuilder, response};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 use super::Login;
 use super::store::{Delivery, MailFaultMode, Store};
+use crate::loopback::lock;
 
 const SERVER_NAME: &str = "inbox.localhost";
 /// Far above what SMTP allows (1,000 bytes), so that careless senders are read, too.
@@ -45,6 +47,15 @@ enum Answer {
     HangUp,
 }
 
+/// What a fault asks for besides the answer.
+#[derive(Debug, Default)]
+struct Detour {
+    /// Closes the connection in place of the answer.
+    hangs_up: bool,
+    /// Answers when this recipient is released.
+    holds: Option<String>,
+}
+
 /// Where a login stands.
 #[derive(Debug)]
 enum Auth {
@@ -68,7 +79,7 @@ pub(super) struct Conversation {
     in_data: bool,
     /// The client's greeting, said again to a fresh session.
     hello: Vec<u8>,
-    hang_up: Arc<AtomicBool>,
+    detour: Arc<Mutex<Detour>>,
 }
 
 /// Talks to one client until it leaves.
@@ -96,7 +107,14 @@ async fn converse(stream: &mut TcpStream, conversation: &mut Conversation) -> st
         if !line.ends_with(b"\n") {
             return writer.write_all(b"500 5.5.2 Line too long\r\n").await;
         }
-        match conversation.answer(&line)? {
+        let answer = conversation.answer(&line)?;
+        if let Some(recipient) = conversation.held() {
+            let released = pin!(conversation.store.hold(&recipient));
+            if let Either::Right(_left) = select(released, pin!(leaves(&mut reader))).await {
+                return Ok(());
+            }
+        }
+        match answer {
             Answer::Silence => {}
             Answer::Reply(text) => writer.write_all(&text).await?,
             Answer::Close(text) => return writer.write_all(&text).await,
@@ -105,18 +123,32 @@ async fn converse(stream: &mut TcpStream, conversation: &mut Conversation) -> st
     }
 }
 
+/// Waits until the client hangs up. One that has said its next commands already is taken to stay:
+/// behind them, its leaving does not show.
+async fn leaves(reader: &mut (impl AsyncBufRead + Unpin)) {
+    let stays = reader.fill_buf().await.is_ok_and(|said| !said.is_empty());
+    if stays {
+        pending::<()>().await;
+    }
+}
+
 impl Conversation {
     pub(super) fn new(store: Arc<Store>, rules: Arc<SmtpRules>) -> Self {
-        let hang_up = Arc::new(AtomicBool::new(false));
+        let detour = Arc::default();
         Self {
-            session: new_session(&store, &rules, &hang_up),
+            session: new_session(&store, &rules, &detour),
             store,
             rules,
             auth: Auth::LoggedOut,
             in_data: false,
             hello: Vec::new(),
-            hang_up,
+            detour,
         }
+    }
+
+    /// The recipient whose release the last answer waits for.
+    fn held(&self) -> Option<String> {
+        lock(&self.detour).holds.take()
     }
 
     fn answer(&mut self, line: &[u8]) -> std::io::Result<Answer> {
@@ -152,13 +184,13 @@ impl Conversation {
         if response.action == Action::NoReply {
             return Ok(Answer::Silence);
         }
-        if self.hang_up.load(Ordering::Relaxed) {
+        if lock(&self.detour).hangs_up {
             return Ok(Answer::HangUp);
         }
         self.in_data = false;
         if response.is_error {
             // mailin would take the next command for data.
-            self.session = new_session(&self.store, &self.rules, &self.hang_up);
+            self.session = new_session(&self.store, &self.rules, &self.detour);
             self.session.process(&self.hello);
         }
         said(&response)
@@ -258,13 +290,13 @@ const NULL_SENDER: &str = "@";
 fn new_session(
     store: &Arc<Store>,
     rules: &Arc<SmtpRules>,
-    hang_up: &Arc<AtomicBool>,
+    detour: &Arc<Mutex<Detour>>,
 ) -> Session<Recorder> {
     let recorder = Recorder {
         store: Arc::clone(store),
         rules: Arc::clone(rules),
         delivery: Delivery::default(),
-        hang_up: Arc::clone(hang_up),
+        detour: Arc::clone(detour),
     };
     SessionBuilder::new(SERVER_NAME).build(IpAddr::V4(Ipv4Addr::LOCALHOST), recorder)
 }
@@ -314,19 +346,19 @@ struct Recorder {
     store: Arc<Store>,
     rules: Arc<SmtpRules>,
     delivery: Delivery,
-    hang_up: Arc<AtomicBool>,
+    detour: Arc<Mutex<Detour>>,
 }
 
 impl Handler for Recorder {
     fn rcpt(&mut self, to: &str) -> Response {
-        match self
-            .store
-            .take_fault(to, &[MailFaultMode::Refuse, MailFaultMode::Defer])
-        {
-            Some(MailFaultMode::Refuse) => {
-                Response::custom(550, "5.1.1 Mailbox unavailable".to_owned())
+        use MailFaultMode::{Defer, HoldBeforeData, Refuse};
+        match self.store.take_fault(to, &[Refuse, Defer, HoldBeforeData]) {
+            Some(Refuse) => Response::custom(550, "5.1.1 Mailbox unavailable".to_owned()),
+            Some(Defer) => Response::custom(451, "4.3.0 Try again later".to_owned()),
+            Some(_) => {
+                lock(&self.detour).holds = Some(to.to_owned());
+                response::OK
             }
-            Some(_) => Response::custom(451, "4.3.0 Try again later".to_owned()),
             None => response::OK,
         }
     }
@@ -354,13 +386,17 @@ impl Handler for Recorder {
         if delivery.raw.len() > self.rules.largest_mail {
             return Response::custom(552, too_big(self.rules.largest_mail)[4..].to_owned());
         }
-        let faults = delivery
-            .to
-            .iter()
-            .filter_map(|to| self.store.take_fault(to, &[MailFaultMode::DropAfterData]));
-        let drops = faults.count() > 0;
+        let mut detour = Detour::default();
+        for to in &delivery.to {
+            let modes = [MailFaultMode::DropAfterData, MailFaultMode::HoldAfterData];
+            match self.store.take_fault(to, &modes) {
+                Some(MailFaultMode::DropAfterData) => detour.hangs_up = true,
+                Some(_) => detour.holds = Some(to.clone()),
+                None => {}
+            }
+        }
         self.store.add(delivery);
-        self.hang_up.store(drops, Ordering::Relaxed);
+        *lock(&self.detour) = detour;
         response::OK
     }
 }

@@ -9,7 +9,7 @@ use mail_parser::{Address, ContentType, Message, MessageParser, MimeHeaders};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-use crate::faults::FaultTable;
+use crate::faults::{FaultTable, Holds};
 use crate::loopback::{DeadlinePassed, lock, now, until};
 
 /// A mail as it arrived, and as a mail program reads it.
@@ -73,6 +73,10 @@ pub enum MailFaultMode {
     Defer,
     /// The mail is kept, but the connection closes before the sender is told.
     DropAfterData,
+    /// The recipient is agreed to when the test releases the address; nothing of the mail is there.
+    HoldBeforeData,
+    /// The mail is kept, and the sender is told when the test releases the address.
+    HoldAfterData,
 }
 
 /// What the SMTP conversation knows about a mail.
@@ -89,6 +93,7 @@ pub(super) struct Store {
     kept: Mutex<Kept>,
     arrived: Notify,
     faults: FaultTable<MailFaultMode>,
+    holds: Arc<Holds>,
     most_mails: usize,
     most_bytes: usize,
 }
@@ -107,6 +112,7 @@ impl Store {
             kept: Mutex::default(),
             arrived: Notify::new(),
             faults: FaultTable::default(),
+            holds: Arc::new(Holds::default()),
             most_mails,
             most_bytes,
         }
@@ -187,6 +193,24 @@ impl Store {
     ) -> Option<MailFaultMode> {
         let key = address.to_lowercase();
         self.faults.take(&key, |mode| modes.contains(mode))
+    }
+
+    /// Waits until this recipient is released.
+    pub(super) async fn hold(&self, address: &str) {
+        self.holds.wait(&address.to_lowercase()).await;
+    }
+
+    pub(super) fn release(&self, address: &str) -> usize {
+        self.holds.release(&address.to_lowercase())
+    }
+
+    pub(super) async fn wait_until_held(
+        &self,
+        address: &str,
+        patience: Duration,
+    ) -> Result<(), DeadlinePassed> {
+        let key = address.to_lowercase();
+        self.holds.until_held(&key, patience).await
     }
 }
 

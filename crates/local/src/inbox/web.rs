@@ -7,7 +7,7 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::{get, put};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -70,6 +70,7 @@ pub(super) fn routes(store: Arc<Store>) -> Router {
         .route("/api/mails/{id}", get(show_mail))
         .route("/api/faults/{address}", put(put_fault))
         .route("/api/faults", axum::routing::delete(delete_faults))
+        .route("/api/release/{address}", post(release))
         .with_state(store)
 }
 
@@ -140,6 +141,10 @@ async fn put_fault(
 ) -> StatusCode {
     store.set_fault(&address, fault);
     StatusCode::NO_CONTENT
+}
+
+async fn release(State(store): State<Arc<Store>>, Path(address): Path<String>) -> Json<Value> {
+    Json(json!({ "released": store.release(&address) }))
 }
 
 async fn delete_faults(State(store): State<Arc<Store>>) -> StatusCode {
