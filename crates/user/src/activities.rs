@@ -1,4 +1,7 @@
 //! What the user domain does, one file a group of activities.
 #![expect(missing_docs, reason = "the SDK's macros write undocumented markers")]
 
+pub mod account;
 pub mod email;
+pub mod notification;
+pub mod welcome;

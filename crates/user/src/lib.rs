@@ -1,8 +1,16 @@
-//! Users: what reaches them. So far `sendEmail`, which every domain calls.
+//! Users: what reaches them on every channel, and how they become partners.
 
 pub mod activities;
+pub mod channels;
+pub mod emails;
 pub mod error;
+pub mod ledger;
+pub mod model;
+pub mod notification;
+pub mod quiet_hours;
 mod registry;
 pub mod repository;
+pub mod settings;
+pub mod workflows;
 
 pub use registry::{Dependencies, catalog, register};

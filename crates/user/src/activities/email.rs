@@ -1,41 +1,52 @@
-//! `sendEmail`: hands a mail to the relay, once per message id.
+//! `sendEmail`: hands a mail to the relay, once per message id and recipient.
+
+mod attachments;
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use partner_core::contact::EmailAddress;
-use partner_core::contracts::email::{EmailAttachment, SendEmail, SendEmailInput, SendEmailResult};
+use partner_core::contracts::email::{SendEmail, SendEmailInput, SendEmailResult};
 use partner_core::error::activity_error;
-use partner_core::ports::mailer::{Mail, MailAttachment, Mailer, MailerError};
+use partner_core::heartbeat::with_heartbeat;
+use partner_core::ports::mailer::{Mail, Mailer};
+use partner_core::ports::object_store::ObjectStore;
 use partner_core::wire::Wire;
-use sha2::{Digest, Sha256};
 use temporalio_sdk::activities::{ActivityContext, ActivityError, ActivityInfo, activities};
 
+use self::attachments::Attachments;
+use crate::channels::email::{NAME, message_id};
 use crate::error::UserError;
-use crate::repository::{DeliveryRepository, DeliveryState};
+use crate::ledger::{Delivered, Message, SendLedger};
+use crate::notification::{LONGEST_KEY, check_line};
+use crate::repository::DeliveryKey;
 
 /// The width of the text part that is made from HTML, in columns.
 const TEXT_WIDTH: usize = 78;
 
 /// The activity's dependencies.
+#[derive(Clone)]
 pub struct EmailActivities {
     /// The send ledger.
-    pub deliveries: DeliveryRepository,
+    pub ledger: SendLedger,
     /// The relay.
     pub mailer: Arc<dyn Mailer>,
+    /// Where attachments are kept that are not sent along.
+    pub objects: Option<Arc<dyn ObjectStore>>,
+    /// The most that the attachments of one mail may have together, in bytes.
+    pub max_attachment_bytes: u64,
 }
 
 #[activities]
 impl EmailActivities {
-    /// Sends a mail, once per message id.
+    /// Sends a mail, once per message id and recipient.
     #[activity(definition = SendEmail)]
     pub async fn send_email(
         self: Arc<Self>,
         ctx: ActivityContext,
         input: Wire<SendEmailInput>,
     ) -> Result<SendEmailResult, ActivityError> {
-        self.send(input, &key_of_activity(ctx.info())).await
+        let key = key_of_activity(ctx.info());
+        with_heartbeat(&ctx, self.send(input, &key)).await
     }
 }
 
@@ -47,12 +58,10 @@ impl EmailActivities {
         activity_key: &str,
     ) -> Result<SendEmailResult, ActivityError> {
         let input = input.into_activity_input()?;
-        let key = input
-            .message_id
-            .clone()
-            .unwrap_or_else(|| activity_key.to_owned());
-        let mail = mail(&input, &key).map_err(activity_error)?;
-        self.deliver(&key, &mail).await.map_err(activity_error)?;
+        self.deliver(&input, activity_key)
+            .await
+            .map_err(activity_error)?;
+        // A mail that was possibly delivered is done too: the ledger says which it was.
         Ok(SendEmailResult {
             success: true,
             to: input.to,
@@ -60,47 +69,38 @@ impl EmailActivities {
         })
     }
 
-    async fn deliver(&self, key: &str, mail: &Mail) -> Result<(), UserError> {
-        if !self
-            .deliveries
-            .begin(key, mail.to.as_str(), &mail.subject)
-            .await?
-        {
-            tracing::info!(mail.key = key, "mail was already sent");
-            return Ok(());
-        }
-        match self.mailer.send(mail).await {
-            Ok(()) => {
-                self.deliveries
-                    .finish(key, DeliveryState::Sent, None)
-                    .await?;
-                tracing::info!(mail.key = key, "mail sent");
-                Ok(())
-            }
-            Err(error) => {
-                if let Some(state) = state_after(&error) {
-                    self.deliveries
-                        .finish(key, state, Some(&error.to_string()))
-                        .await?;
-                }
-                Err(error.into())
-            }
-        }
+    async fn deliver(
+        &self,
+        input: &SendEmailInput,
+        activity_key: &str,
+    ) -> Result<Delivered, UserError> {
+        let key = input.message_id.as_deref().unwrap_or(activity_key);
+        let mut mail = mail(input, key)?;
+        let attachments = Attachments::read(
+            &input.attachments,
+            self.objects.is_some(),
+            self.max_attachment_bytes,
+        )?;
+        let message = Message {
+            key: DeliveryKey {
+                notification_id: key.to_owned(),
+                recipient: mail.to.to_string(),
+                channel: NAME,
+            },
+            subject: Some(mail.subject.clone()),
+            // What is refused for good fails without a retry: a repeat is somebody else's wish.
+            retried: false,
+        };
+        let send = async |gate| {
+            mail.attachments = attachments.load(self.objects.as_deref()).await?;
+            Ok(self.mailer.send(&mail, &gate).await?)
+        };
+        self.ledger.deliver(message, send).await
     }
 }
 
-/// What a failed attempt says about the mail; nothing if it certainly did not go out and may yet.
-const fn state_after(error: &MailerError) -> Option<DeliveryState> {
-    match error {
-        MailerError::Refused(_) | MailerError::Invalid(_) => Some(DeliveryState::Refused),
-        // The next attempt sends it again under the same Message-ID: twice is better than never.
-        MailerError::ConnectionLost(_) => Some(DeliveryState::PossiblyDelivered),
-        MailerError::Deferred(_) | MailerError::Unreachable(_) => None,
-    }
-}
-
-/// The key of a mail that its caller gave none: stable over retries, new for every run.
-fn key_of_activity(info: &ActivityInfo) -> String {
+/// The key of what its caller gave none: stable over retries, new for every run.
+pub(super) fn key_of_activity(info: &ActivityInfo) -> String {
     let part = |text: &Option<String>| text.clone().unwrap_or_default();
     format!(
         "{}/{}/{}",
@@ -110,7 +110,11 @@ fn key_of_activity(info: &ActivityInfo) -> String {
     )
 }
 
+/// The mail, but for its attachments.
 fn mail(input: &SendEmailInput, key: &str) -> Result<Mail, UserError> {
+    if let Some(given) = &input.message_id {
+        check_line("messageId", given, LONGEST_KEY)?;
+    }
     let to = EmailAddress::parse(&input.to)
         .map_err(|error| UserError::Invalid(format!("to: {error}")))?;
     if input.subject.contains(char::is_control) {
@@ -118,13 +122,8 @@ fn mail(input: &SendEmailInput, key: &str) -> Result<Mail, UserError> {
             "subject: must be one line without control characters".to_owned(),
         ));
     }
-    let attachments = input
-        .attachments
-        .iter()
-        .map(attachment)
-        .collect::<Result<_, _>>()?;
     Ok(Mail {
-        message_id: hex::encode(&Sha256::digest(key.as_bytes())[..16]),
+        message_id: message_id(key),
         to,
         subject: input.subject.clone(),
         text: match &input.text {
@@ -132,39 +131,13 @@ fn mail(input: &SendEmailInput, key: &str) -> Result<Mail, UserError> {
             None => text_of(&input.body)?,
         },
         html: input.body.clone(),
-        attachments,
+        attachments: Vec::new(),
     })
 }
 
 fn text_of(html: &str) -> Result<String, UserError> {
     html2text::from_read(html.as_bytes(), TEXT_WIDTH)
         .map_err(|error| UserError::Invalid(format!("body: cannot be read as HTML: {error}")))
-}
-
-fn attachment(attachment: &EmailAttachment) -> Result<MailAttachment, UserError> {
-    let name = &attachment.filename;
-    let invalid = |what: &str| UserError::Invalid(format!("attachments: {name:?}: {what}"));
-    if name.is_empty() || name.contains(|c: char| c.is_control() || "/\\".contains(c)) {
-        return Err(invalid("filename must be a plain file name"));
-    }
-    let content = match (&attachment.content, &attachment.url) {
-        (Some(content), None) => STANDARD
-            .decode(content)
-            .map_err(|_| invalid("content must be base64"))?,
-        (None, Some(_)) => {
-            return Err(invalid(
-                "url: this build has no object storage; send the content",
-            ));
-        }
-        _ => return Err(invalid("exactly one of content and url must be given")),
-    };
-    Ok(MailAttachment {
-        content_type: mime_guess::from_path(name)
-            .first_or_octet_stream()
-            .to_string(),
-        filename: name.clone(),
-        content,
-    })
 }
 
 #[cfg(test)]
@@ -190,23 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn message_id_is_stable_and_one_a_key() {
-        let id = |key| mail(&input(), key).unwrap().message_id;
-        assert_eq!(id("order/1/paid"), id("order/1/paid"));
-        assert_ne!(id("order/1/paid"), id("order/2/paid"));
-    }
-
-    #[test]
-    fn refuses_what_would_break_the_message() {
-        let attached = |attachment| SendEmailInput {
-            attachments: vec![attachment],
-            ..input()
-        };
-        let file = |filename: &str, content: Option<&str>, url: Option<&str>| EmailAttachment {
-            filename: filename.to_owned(),
-            content: content.map(str::to_owned),
-            url: url.map(str::to_owned),
-        };
+    fn refuses_what_could_carry_a_second_header() {
         for (field, bad) in [
             (
                 "to",
@@ -223,14 +180,15 @@ mod tests {
                 },
             ),
             (
-                "content must be base64",
-                attached(file("a.txt", Some("%"), None)),
+                "messageId",
+                SendEmailInput {
+                    message_id: Some("a\r\nBcc: b@x.com".to_owned()),
+                    ..input()
+                },
             ),
-            ("exactly one", attached(file("a.txt", None, None))),
-            ("plain file name", attached(file("../a", Some(""), None))),
         ] {
             let error = mail(&bad, "key").unwrap_err().to_string();
-            assert!(error.contains(field), "{field}: {error}");
+            assert!(error.starts_with(field), "{field}: {error}");
         }
     }
 }
