@@ -7,7 +7,7 @@ use partner_core::error::{ErrorCode, Failure};
 use partner_core::ports::fulfillment::FulfillmentError;
 use partner_core::ports::payment_gateway::GatewayError;
 
-use crate::model::{ChargeState, OrderStatus};
+use crate::model::{ChargeState, OrderStatus, SubscriptionStatus};
 
 /// An error of the payment domain.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,16 @@ pub enum PaymentError {
         from: OrderStatus,
         /// What it should have become.
         to: OrderStatus,
+    },
+    /// The subscription ended; nothing comes back from there.
+    #[error("subscription {subscription} is {from}, it cannot become {to}")]
+    SubscriptionEnded {
+        /// Which subscription.
+        subscription: String,
+        /// What it is.
+        from: SubscriptionStatus,
+        /// What it should have become.
+        to: SubscriptionStatus,
     },
     /// The order would be marked paid without a charge, or unpaid with one.
     #[error("order {order} cannot become {to}: {reason}")]
@@ -55,16 +65,20 @@ pub enum PaymentError {
     #[error("the charge was made with other parameters before: {0}")]
     ChargeParametersChanged(String),
     /// The charge was cancelled or refunded; the same attempt is never charged again.
-    #[error("the charge of attempt {attempt} is {state}; pay with a new attempt")]
+    #[error("the charge of {subject}, attempt {attempt}, is {state}; pay with a new attempt")]
     ChargeClosed {
+        /// What was paid for.
+        subject: String,
         /// Which attempt.
         attempt: u32,
         /// What became of it.
         state: ChargeState,
     },
-    /// Another attempt holds the order's money, or may yet take it.
-    #[error("attempt {attempt} is {state}: it must be settled before a new attempt")]
+    /// Another attempt holds the money, or may yet take it.
+    #[error("attempt {attempt} of {subject} is {state}: it must be settled before a new attempt")]
     EarlierAttemptStands {
+        /// What is paid for.
+        subject: String,
         /// Which attempt.
         attempt: u32,
         /// How it stands.
@@ -100,6 +114,7 @@ impl Failure for PaymentError {
             | Self::OrderNotFound(_)
             | Self::SubscriptionNotFound(_)
             | Self::IllegalTransition { .. }
+            | Self::SubscriptionEnded { .. }
             | Self::LedgerDisagrees { .. }
             | Self::ChargeParametersChanged(_) => ErrorCode::ValidationError,
             Self::OutOfStock { .. } => ErrorCode::InventoryUnavailable,
@@ -119,6 +134,7 @@ impl Failure for PaymentError {
             | Self::OrderNotFound(_)
             | Self::SubscriptionNotFound(_)
             | Self::IllegalTransition { .. }
+            | Self::SubscriptionEnded { .. }
             | Self::LedgerDisagrees { .. }
             | Self::OutOfStock { .. }
             | Self::ChargeParametersChanged(_)

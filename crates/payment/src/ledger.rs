@@ -1,4 +1,5 @@
-//! The charge ledger: money moves at most once for each attempt of an order, whatever crashes.
+//! The charge ledger: money moves at most once for each attempt of an order, or of a period of a
+//! subscription, whatever crashes.
 //!
 //! A charge is made in steps, and each is written down before the gateway hears of the next:
 //!
@@ -15,24 +16,56 @@
 //!
 //! Undoing follows the same pattern: `refunding` is written before the refund is asked for, and
 //! what the gateway says it has already given back is never given back again.
+//!
+//! The outcome of a subscription's charge and what follows from it for the subscription (see
+//! `crate::dunning`) are one transaction. A subscription that ended while it was charged gets its
+//! money back: the same transaction puts such a charge into `refunding`.
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use partner_core::money::Money;
 use partner_core::ports::payment_gateway::{
     GatewayError, GatewayPayment, NewPayment, PaymentGateway, PaymentState,
 };
 use sha2::{Digest, Sha256};
 
+use crate::dunning::DunningPolicy;
 use crate::error::PaymentError;
-use crate::model::{Charge, ChargeOutcome, ChargeRequest, ChargeState};
-use crate::repository::ChargeRepository;
+use crate::model::{Charge, ChargeOutcome, ChargeRequest, ChargeState, ChargeSubject};
+use crate::repository::{ChargeRepository, Conclusion, Verdict};
 
 /// Charges and refunds, once each.
 #[derive(Clone)]
 pub struct ChargeLedger {
     charges: ChargeRepository,
     gateway: Arc<dyn PaymentGateway>,
+    dunning: DunningPolicy,
+}
+
+/// An attempt that is being made or settled.
+#[derive(Clone, Copy)]
+struct Attempt<'a> {
+    subject: &'a ChargeSubject,
+    number: u32,
+    as_of: Option<DateTime<Utc>>,
+}
+
+impl<'a> Attempt<'a> {
+    const fn of(request: &'a ChargeRequest) -> Self {
+        Self {
+            subject: &request.subject,
+            number: request.attempt,
+            as_of: request.as_of,
+        }
+    }
+
+    /// The stem of the gateway's idempotency keys: the same for ever, short, and of plain characters.
+    fn key(self) -> String {
+        let reference = self.subject.reference(self.number);
+        let digest = Sha256::digest(reference.as_bytes());
+        format!("partner-{}", hex::encode(&digest[..16]))
+    }
 }
 
 /// What was given back, or kept from being charged.
@@ -43,9 +76,17 @@ pub struct Reversal {
 }
 
 impl ChargeLedger {
-    /// A ledger over these rows and this gateway.
-    pub fn new(charges: ChargeRepository, gateway: Arc<dyn PaymentGateway>) -> Self {
-        Self { charges, gateway }
+    /// A ledger over these rows and this gateway; declines of subscriptions are followed by this.
+    pub fn new(
+        charges: ChargeRepository,
+        gateway: Arc<dyn PaymentGateway>,
+        dunning: DunningPolicy,
+    ) -> Self {
+        Self {
+            charges,
+            gateway,
+            dunning,
+        }
     }
 
     /// Charges once; asked again, tells how it went.
@@ -59,19 +100,21 @@ impl ChargeLedger {
         // An attempt that was closed before anyone began it has no parameters to compare.
         if charge.parameters_hash != hash && !charge.parameters_hash.is_empty() {
             return Err(PaymentError::ChargeParametersChanged(format!(
-                "order {} was charged {} before",
-                request.order_id, charge.amount
+                "{} was charged {} before",
+                request.subject, charge.amount
             )));
         }
+        let attempt = Attempt::of(request);
         match charge.state {
             ChargeState::Created => self.submit(request, &charge).await,
-            ChargeState::Submitted => self.look_up(request, &charge).await,
+            ChargeState::Submitted => self.look_up(attempt, &charge).await,
             ChargeState::Succeeded => Ok(ChargeOutcome::Succeeded {
                 transaction_id: gateway_id(&charge)?.to_owned(),
             }),
             ChargeState::Declined => Ok(declined(&charge)),
             ChargeState::Abandoned | ChargeState::Refunding | ChargeState::Refunded => {
                 Err(PaymentError::ChargeClosed {
+                    subject: request.subject.to_string(),
                     attempt: charge.attempt,
                     state: charge.state,
                 })
@@ -81,20 +124,28 @@ impl ChargeLedger {
 
     /// Finds out how an attempt ended. One that was never charged is cancelled, so that it never
     /// will be: after this the answer does not change any more.
+    ///
+    /// What a subscription's charge comes to is dated `as_of`; without it, by the database's clock.
     pub async fn settle(
         &self,
-        order_id: &str,
+        subject: &ChargeSubject,
         attempt: u32,
+        as_of: Option<DateTime<Utc>>,
     ) -> Result<ChargeOutcome, PaymentError> {
-        let Some(charge) = self.find(order_id, attempt).await? else {
+        let Some(charge) = self.find(subject, attempt).await? else {
             // A worker that was only thought dead may still be on its way: it finds the door closed.
-            let is_closed = self.charges.close(order_id, attempt).await?;
-            let is_begun = !is_closed && self.find(order_id, attempt).await?.is_some();
+            let is_closed = self.charges.close(subject, attempt).await?;
+            let is_begun = !is_closed && self.find(subject, attempt).await?.is_some();
             return if is_begun {
                 Err(PaymentError::ConcurrentChange)
             } else {
                 Ok(ChargeOutcome::NotCharged)
             };
+        };
+        let attempt = Attempt {
+            subject,
+            number: attempt,
+            as_of,
         };
         match charge.state {
             ChargeState::Created => {
@@ -108,35 +159,53 @@ impl ChargeLedger {
                     .await?;
                 Ok(ChargeOutcome::NotCharged)
             }
-            ChargeState::Submitted => self.settle_submitted(order_id, &charge).await,
+            ChargeState::Submitted => self.settle_submitted(attempt, &charge).await,
             ChargeState::Succeeded => Ok(ChargeOutcome::Succeeded {
                 transaction_id: gateway_id(&charge)?.to_owned(),
             }),
             ChargeState::Declined => Ok(declined(&charge)),
-            ChargeState::Abandoned | ChargeState::Refunding | ChargeState::Refunded => {
-                Ok(ChargeOutcome::NotCharged)
-            }
+            ChargeState::Abandoned => Ok(ChargeOutcome::NotCharged),
+            ChargeState::Refunding | ChargeState::Refunded => match subject {
+                // Whether money went back is for the order's undo to say.
+                ChargeSubject::Order(_) => Ok(ChargeOutcome::NotCharged),
+                ChargeSubject::SubscriptionPeriod { .. } => self.give_back(attempt).await,
+            },
         }
     }
 
-    /// Gives back everything that was taken for an order, and settles everything that is unknown.
-    pub async fn reverse(&self, order_id: &str, reason: &str) -> Result<Reversal, PaymentError> {
+    /// Gives back everything that was taken, and settles everything that is unknown.
+    pub async fn reverse(
+        &self,
+        subject: &ChargeSubject,
+        reason: &str,
+    ) -> Result<Reversal, PaymentError> {
         let mut reversal = Reversal::default();
-        for charge in self.charges.list(order_id).await? {
-            let outcome = self.settle(order_id, charge.attempt).await?;
+        for charge in self.charges.list(subject).await? {
+            let outcome = self.settle(subject, charge.attempt, None).await?;
             let is_open = charge.state == ChargeState::Refunding;
             if is_open || matches!(outcome, ChargeOutcome::Succeeded { .. }) {
-                self.refund(order_id, charge.attempt, reason).await?;
+                let attempt = Attempt {
+                    subject,
+                    number: charge.attempt,
+                    as_of: None,
+                };
+                self.refund(attempt, Some(reason)).await?;
                 reversal.refunded.push(charge.amount);
-            } else if charge.state == ChargeState::Refunded {
+            } else if charge.state == ChargeState::Refunded
+                || matches!(outcome, ChargeOutcome::GivenBack { .. })
+            {
                 reversal.refunded.push(charge.amount);
             }
         }
         Ok(reversal)
     }
 
-    async fn find(&self, order_id: &str, attempt: u32) -> Result<Option<Charge>, PaymentError> {
-        let charges = self.charges.list(order_id).await?;
+    async fn find(
+        &self,
+        subject: &ChargeSubject,
+        attempt: u32,
+    ) -> Result<Option<Charge>, PaymentError> {
+        let charges = self.charges.list(subject).await?;
         Ok(charges.into_iter().find(|charge| charge.attempt == attempt))
     }
 
@@ -145,16 +214,17 @@ impl ChargeLedger {
         request: &ChargeRequest,
         charge: &Charge,
     ) -> Result<ChargeOutcome, PaymentError> {
-        let key = idempotency_key(&request.order_id, charge.attempt);
+        let attempt = Attempt::of(request);
         let payment = self
             .gateway
             .create_payment(&NewPayment {
-                reference: reference(&request.order_id, charge.attempt),
-                idempotency_key: format!("{key}-create"),
+                reference: request.subject.reference(request.attempt),
+                idempotency_key: format!("{}-create", attempt.key()),
                 amount: request.amount,
                 method: request.method,
                 user_id: request.user_id.clone(),
-                order_id: request.order_id.clone(),
+                stored_method: request.stored_method.clone(),
+                subject: request.subject.at_gateway(),
             })
             .await?;
         self.charges
@@ -165,33 +235,32 @@ impl ChargeLedger {
                 Some(&payment.id),
             )
             .await?;
-        self.confirm(&request.order_id, charge, &payment.id).await
+        self.confirm(attempt, charge, &payment.id).await
     }
 
     async fn look_up(
         &self,
-        request: &ChargeRequest,
+        attempt: Attempt<'_>,
         charge: &Charge,
     ) -> Result<ChargeOutcome, PaymentError> {
         let payment = self.gateway.retrieve_payment(gateway_id(charge)?).await?;
         match payment.state {
-            PaymentState::RequiresConfirmation => {
-                self.confirm(&request.order_id, charge, &payment.id).await
-            }
-            _ => self.record(&request.order_id, charge, payment).await,
+            PaymentState::RequiresConfirmation => self.confirm(attempt, charge, &payment.id).await,
+            _ => self.record(attempt, charge, payment).await,
         }
     }
 
     async fn confirm(
         &self,
-        order_id: &str,
+        attempt: Attempt<'_>,
         charge: &Charge,
         gateway_id: &str,
     ) -> Result<ChargeOutcome, PaymentError> {
-        let key = idempotency_key(order_id, charge.attempt);
+        let key = format!("{}-confirm", attempt.key());
+        let presence = attempt.subject.presence();
         let payment = match self
             .gateway
-            .confirm_payment(gateway_id, &format!("{key}-confirm"))
+            .confirm_payment(gateway_id, presence, &key)
             .await
         {
             // Someone confirmed or cancelled it at the same moment: its state says which.
@@ -200,32 +269,32 @@ impl ChargeLedger {
             }
             answer => answer?,
         };
-        self.record(order_id, charge, payment).await
+        self.record(attempt, charge, payment).await
     }
 
     /// Writes down what the gateway says of a confirmed payment.
     async fn record(
         &self,
-        order_id: &str,
+        attempt: Attempt<'_>,
         charge: &Charge,
         payment: GatewayPayment,
     ) -> Result<ChargeOutcome, PaymentError> {
         match payment.state {
             PaymentState::Succeeded => {
-                self.charges
-                    .advance(
-                        charge.id,
-                        ChargeState::Submitted,
-                        ChargeState::Succeeded,
-                        Some(&payment.id),
-                    )
-                    .await?;
+                let state = self.conclude(attempt, charge, Verdict::Succeeded).await?;
+                if state == ChargeState::Refunding {
+                    return self.give_back(attempt).await;
+                }
                 Ok(ChargeOutcome::Succeeded {
                     transaction_id: payment.id,
                 })
             }
             PaymentState::Declined { code, message } => {
-                self.charges.decline(charge.id, &code, &message).await?;
+                let verdict = Verdict::Declined {
+                    code: &code,
+                    message: &message,
+                };
+                self.conclude(attempt, charge, verdict).await?;
                 Ok(ChargeOutcome::Declined { code, message })
             }
             PaymentState::Canceled => {
@@ -240,9 +309,9 @@ impl ChargeLedger {
                 Ok(ChargeOutcome::NotCharged)
             }
             PaymentState::RequiresCapture => {
-                let key = idempotency_key(order_id, charge.attempt);
+                let key = format!("{}-capture", attempt.key());
                 self.gateway
-                    .capture_payment(&payment.id, None, &format!("{key}-capture"))
+                    .capture_payment(&payment.id, None, &key)
                     .await?;
                 Err(PaymentError::StillProcessing)
             }
@@ -252,9 +321,26 @@ impl ChargeLedger {
         }
     }
 
+    async fn conclude(
+        &self,
+        attempt: Attempt<'_>,
+        charge: &Charge,
+        verdict: Verdict<'_>,
+    ) -> Result<ChargeState, PaymentError> {
+        self.charges
+            .conclude(&Conclusion {
+                charge_id: charge.id,
+                subject: attempt.subject,
+                verdict,
+                dunning: self.dunning,
+                as_of: attempt.as_of,
+            })
+            .await
+    }
+
     async fn settle_submitted(
         &self,
-        order_id: &str,
+        attempt: Attempt<'_>,
         charge: &Charge,
     ) -> Result<ChargeOutcome, PaymentError> {
         let id = gateway_id(charge)?;
@@ -275,16 +361,29 @@ impl ChargeLedger {
                 answer => answer?,
             };
         }
-        self.record(order_id, charge, payment).await
+        self.record(attempt, charge, payment).await
     }
 
-    async fn refund(&self, order_id: &str, attempt: u32, reason: &str) -> Result<(), PaymentError> {
+    /// Finishes giving back what a subscription was charged after it had ended.
+    async fn give_back(&self, attempt: Attempt<'_>) -> Result<ChargeOutcome, PaymentError> {
+        let charge = self.refund(attempt, None).await?;
+        Ok(ChargeOutcome::GivenBack {
+            transaction_id: gateway_id(&charge)?.to_owned(),
+        })
+    }
+
+    /// Gives an attempt's money back. The reason that was written down first stays.
+    async fn refund(
+        &self,
+        attempt: Attempt<'_>,
+        reason: Option<&str>,
+    ) -> Result<Charge, PaymentError> {
         let charge = self
-            .find(order_id, attempt)
+            .find(attempt.subject, attempt.number)
             .await?
             .ok_or(PaymentError::ConcurrentChange)?;
         if charge.state == ChargeState::Refunded {
-            return Ok(());
+            return Ok(charge);
         }
         self.charges.begin_refund(charge.id, reason).await?;
         let id = gateway_id(&charge)?;
@@ -292,7 +391,7 @@ impl ChargeLedger {
         let owed = charge.amount.minor() - refunded.minor();
         let refund_id = if owed > 0 {
             // What is owed changes if someone gives a part back by hand: that is another refund.
-            let key = format!("{}-refund-{owed}", idempotency_key(order_id, attempt));
+            let key = format!("{}-refund-{owed}", attempt.key());
             let owed = Money::from_minor(owed, charge.amount.currency());
             Some(self.gateway.refund_payment(id, owed, &key).await?.id)
         } else {
@@ -300,34 +399,46 @@ impl ChargeLedger {
         };
         self.charges
             .finish_refund(charge.id, refund_id.as_deref())
-            .await
+            .await?;
+        Ok(charge)
     }
 }
 
-/// Our reference for an attempt, stored at the gateway.
-pub fn reference(order_id: &str, attempt: u32) -> String {
-    format!("order/{order_id}/payment/{attempt}")
-}
-
-/// The stem of the gateway's idempotency keys: the same for ever, short, and of plain characters.
-fn idempotency_key(order_id: &str, attempt: u32) -> String {
-    let digest = Sha256::digest(reference(order_id, attempt).as_bytes());
-    format!("partner-{}", hex::encode(&digest[..16]))
-}
-
 /// What a charge means: everything that, changed, would make it another charge.
-fn parameters_hash(request: &ChargeRequest) -> String {
-    let mut hash = Sha256::new();
-    for part in [
-        request.order_id.as_str(),
+pub(crate) fn parameters_hash(request: &ChargeRequest) -> String {
+    let minor = request.amount.minor().to_string();
+    let meaning = [
         request.user_id.as_str(),
-        &request.amount.minor().to_string(),
+        &minor,
         request.amount.currency().as_str(),
         request.method.as_str(),
-    ] {
+    ];
+    let mut hash = Sha256::new();
+    let mut add = |part: &str| {
         // The length keeps "ab" + "c" apart from "a" + "bc".
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
+    };
+    match &request.subject {
+        // Never anything else: it would refuse the repetition of every order's charge under way.
+        ChargeSubject::Order(order_id) => {
+            add(order_id);
+            meaning.into_iter().for_each(add);
+        }
+        ChargeSubject::SubscriptionPeriod {
+            subscription_id,
+            period,
+        } => {
+            let stored = request.stored_method.as_ref();
+            let customer = stored.and_then(|stored| stored.customer.as_deref());
+            let id = stored.map(|stored| stored.id.as_str());
+            add("subscription");
+            add(subscription_id);
+            add(period);
+            meaning.into_iter().for_each(&mut add);
+            add(customer.unwrap_or_default());
+            add(id.unwrap_or_default());
+        }
     }
     hex::encode(hash.finalize())
 }
@@ -349,29 +460,36 @@ fn declined(charge: &Charge) -> ChargeOutcome {
 #[cfg(test)]
 mod tests {
     use partner_core::money::Currency;
-    use partner_core::ports::payment_gateway::PaymentMethod;
+    use partner_core::ports::payment_gateway::{PaymentMethod, StoredMethod};
 
     use super::*;
 
-    fn request() -> ChargeRequest {
-        ChargeRequest {
-            order_id: "order-1".to_owned(),
-            user_id: "user-1".to_owned(),
-            amount: Money::from_minor(100, Currency::USD),
-            method: PaymentMethod::Card,
-            attempt: 1,
+    fn order(id: &str) -> ChargeSubject {
+        ChargeSubject::Order(id.to_owned())
+    }
+
+    fn period(subscription_id: &str, period: &str) -> ChargeSubject {
+        ChargeSubject::SubscriptionPeriod {
+            subscription_id: subscription_id.to_owned(),
+            period: period.to_owned(),
         }
     }
 
-    #[test]
-    fn hash_changes_with_every_parameter() {
-        let first = parameters_hash(&request());
-        assert_eq!(first, parameters_hash(&request()));
-        let others = [
-            ChargeRequest {
-                order_id: "order-2".to_owned(),
-                ..request()
-            },
+    fn request(subject: ChargeSubject) -> ChargeRequest {
+        ChargeRequest {
+            subject,
+            user_id: "user-1".to_owned(),
+            amount: Money::from_minor(100, Currency::USD),
+            method: PaymentMethod::Card,
+            stored_method: None,
+            attempt: 1,
+            as_of: None,
+        }
+    }
+
+    fn changed(subject: ChargeSubject) -> [ChargeRequest; 4] {
+        let request = || request(subject.clone());
+        [
             ChargeRequest {
                 user_id: "user-2".to_owned(),
                 ..request()
@@ -388,19 +506,68 @@ mod tests {
                 method: PaymentMethod::Upi,
                 ..request()
             },
-        ];
-        for other in others {
-            assert_ne!(first, parameters_hash(&other), "{other:?}");
+        ]
+    }
+
+    #[test]
+    fn hash_changes_with_every_parameter() {
+        for (subject, others) in [
+            (order("order-1"), vec![order("order-2")]),
+            (
+                period("sub-1", "2026-01-31"),
+                vec![period("sub-2", "2026-01-31"), period("sub-1", "2026-02-28")],
+            ),
+        ] {
+            let first = parameters_hash(&request(subject.clone()));
+            assert_eq!(first, parameters_hash(&request(subject.clone())));
+            let others = others.into_iter().map(request);
+            for other in others.chain(changed(subject)) {
+                assert_ne!(first, parameters_hash(&other), "{other:?}");
+            }
         }
     }
 
     #[test]
-    fn keys_are_stable_and_one_an_attempt() {
-        // Pinned: a key that changes with a release would charge again what a retry repeats.
+    fn hash_of_a_subscription_changes_with_what_is_on_file() {
+        let with = |stored: &str| {
+            parameters_hash(&ChargeRequest {
+                stored_method: Some(StoredMethod::parse(stored)),
+                ..request(period("sub-1", "2026-01-31"))
+            })
+        };
+        let hashes = [
+            with("cus_1/pm_1"),
+            with("cus_1/pm_2"),
+            with("cus_2/pm_1"),
+            with("pm_1"),
+        ];
+        for (number, hash) in hashes.iter().enumerate() {
+            assert!(!hashes[number + 1..].contains(hash), "{hashes:?}");
+        }
+    }
+
+    #[test]
+    fn keys_and_hashes_of_orders_are_pinned() {
+        // Pinned: a key that changes with a release would charge again what a retry repeats, and a
+        // hash that changes would refuse it.
+        let request = request(order("order-1"));
+        let attempt = Attempt::of(&request);
+        assert_eq!(attempt.key(), "partner-de2e90f246ea8c6543edd44341049744");
         assert_eq!(
-            idempotency_key("order-1", 1),
-            "partner-de2e90f246ea8c6543edd44341049744"
+            parameters_hash(&request),
+            "4543a15137421ccf11108a4fc513e961bf77b86f4315f3fa3d1b492b3f756dc9"
         );
-        assert_ne!(idempotency_key("order-1", 1), idempotency_key("order-1", 2));
+        let second = Attempt {
+            number: 2,
+            ..attempt
+        };
+        assert_ne!(attempt.key(), second.key());
+    }
+
+    #[test]
+    fn subjects_share_no_key() {
+        let order = request(order("sub-1"));
+        let subscription = request(period("sub-1", "2026-01-31"));
+        assert_ne!(Attempt::of(&order).key(), Attempt::of(&subscription).key());
     }
 }

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use partner_core::money::{Currency, Money};
-use partner_core::ports::payment_gateway::PaymentMethod;
+use partner_core::ports::payment_gateway::{PaymentMethod, PaymentSubject, Presence, StoredMethod};
 use serde::{Deserialize, Serialize};
 
 /// A status that PostgreSQL keeps as text under a CHECK, spelled as on the wire.
@@ -104,7 +105,8 @@ text_status! {
 }
 
 impl ChargeState {
-    /// Whether the charge holds money, or may yet take it. An order has at most one such charge.
+    /// Whether the charge holds money, or may yet take it. Of what is paid for, there is at most one
+    /// such charge.
     pub const fn is_open(self) -> bool {
         matches!(
             self,
@@ -127,6 +129,18 @@ text_status! {
     }
 }
 
+impl SubscriptionStatus {
+    /// Whether it ended: nothing comes back from there.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Cancelled | Self::Expired)
+    }
+
+    /// Whether a subscription of this status may become `next`; what it is, it may always.
+    pub fn may_become(self, next: Self) -> bool {
+        self == next || !self.is_final()
+    }
+}
+
 /// An order as the payment needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
@@ -144,19 +158,111 @@ pub struct Order {
     pub payment_workflow_id: Option<String>,
 }
 
-/// What a charge is made for. The same subject and purpose are charged once, for ever.
+/// What is paid for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChargeSubject {
+    /// The order with this id.
+    Order(String),
+    /// A period of a subscription.
+    SubscriptionPeriod {
+        /// The subscription's id.
+        subscription_id: String,
+        /// The period's first day, `2026-01-31`.
+        period: String,
+    },
+}
+
+impl ChargeSubject {
+    /// Its kind, as the ledger's key has it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Order(_) => "order",
+            Self::SubscriptionPeriod { .. } => "subscription",
+        }
+    }
+
+    /// The id of the order or of the subscription.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Order(id)
+            | Self::SubscriptionPeriod {
+                subscription_id: id,
+                ..
+            } => id,
+        }
+    }
+
+    /// The subscription's period; an order has none.
+    pub fn period(&self) -> &str {
+        match self {
+            Self::Order(_) => "",
+            Self::SubscriptionPeriod { period, .. } => period,
+        }
+    }
+
+    /// Our reference for an attempt, stored at the gateway.
+    pub fn reference(&self, attempt: u32) -> String {
+        match self {
+            Self::Order(id) => format!("order/{id}/payment/{attempt}"),
+            Self::SubscriptionPeriod {
+                subscription_id,
+                period,
+            } => format!("subscription/{subscription_id}/{period}/payment/{attempt}"),
+        }
+    }
+
+    /// What the gateway is told that it is.
+    pub fn at_gateway(&self) -> PaymentSubject {
+        match self.clone() {
+            Self::Order(order_id) => PaymentSubject::Order { order_id },
+            Self::SubscriptionPeriod {
+                subscription_id,
+                period,
+            } => PaymentSubject::Subscription {
+                subscription_id,
+                period,
+            },
+        }
+    }
+
+    /// Whether whoever pays takes part.
+    pub const fn presence(&self) -> Presence {
+        match self {
+            Self::Order(_) => Presence::Present,
+            Self::SubscriptionPeriod { .. } => Presence::Absent,
+        }
+    }
+}
+
+impl fmt::Display for ChargeSubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Order(id) => write!(f, "order {id}"),
+            Self::SubscriptionPeriod {
+                subscription_id,
+                period,
+            } => write!(f, "period {period} of subscription {subscription_id}"),
+        }
+    }
+}
+
+/// A charge to be made. The same subject and attempt are charged once, for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChargeRequest {
-    /// The order.
-    pub order_id: String,
-    /// The buyer.
+    /// What is paid for.
+    pub subject: ChargeSubject,
+    /// Who pays.
     pub user_id: String,
     /// How much.
     pub amount: Money,
     /// How.
     pub method: PaymentMethod,
-    /// Which attempt: 1, and one more after each decline that the buyer answers with another try.
+    /// What they pay with, if the gateway has it on file.
+    pub stored_method: Option<StoredMethod>,
+    /// Which attempt: 1, and one more after each that took no money.
     pub attempt: u32,
+    /// The time that counts for what follows; without it, the database's.
+    pub as_of: Option<DateTime<Utc>>,
 }
 
 /// A row of the charge ledger.
@@ -164,7 +270,7 @@ pub struct ChargeRequest {
 pub struct Charge {
     /// The row's id.
     pub id: i64,
-    /// Which attempt of its order it is.
+    /// Which attempt it is.
     pub attempt: u32,
     /// The hash of its parameters.
     pub parameters_hash: String,
@@ -178,6 +284,17 @@ pub struct Charge {
     pub decline_code: Option<String>,
     /// The gateway's words of a decline.
     pub decline_message: Option<String>,
+}
+
+/// A charge of a subscription, as far as the question goes what is owed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeriodCharge {
+    /// The period's name.
+    pub period: String,
+    /// Which attempt.
+    pub attempt: u32,
+    /// How it stands.
+    pub state: ChargeState,
 }
 
 /// How a charge ended.
@@ -197,6 +314,11 @@ pub enum ChargeOutcome {
     },
     /// It was never charged, and can never be any more.
     NotCharged,
+    /// The money was taken and went back: the subscription had ended meanwhile.
+    GivenBack {
+        /// The gateway's id.
+        transaction_id: String,
+    },
 }
 
 /// Reads a currency that the database's CHECK already guards.
@@ -222,6 +344,33 @@ mod tests {
         for &status in OrderStatus::ALL {
             assert!(status.may_become(status), "{status}");
         }
+    }
+
+    #[test]
+    fn an_ended_subscription_stays_so() {
+        for &from in SubscriptionStatus::ALL {
+            for &next in SubscriptionStatus::ALL {
+                let may = from == next || !from.is_final();
+                assert_eq!(from.may_become(next), may, "{from} -> {next}");
+            }
+        }
+        let ends = [SubscriptionStatus::Cancelled, SubscriptionStatus::Expired];
+        assert!(ends.into_iter().all(SubscriptionStatus::is_final));
+    }
+
+    #[test]
+    fn references_are_pinned() {
+        // The gateway finds running charges by them.
+        let order = ChargeSubject::Order("order-1".to_owned());
+        assert_eq!(order.reference(2), "order/order-1/payment/2");
+        let period = ChargeSubject::SubscriptionPeriod {
+            subscription_id: "sub-1".to_owned(),
+            period: "2026-01-31".to_owned(),
+        };
+        assert_eq!(
+            period.reference(1),
+            "subscription/sub-1/2026-01-31/payment/1"
+        );
     }
 
     #[test]

@@ -20,7 +20,9 @@ use crate::ledger::ChargeLedger;
 use crate::repository::{
     ChargeRepository, InventoryRepository, OrderRepository, SubscriptionRepository,
 };
+use crate::settings::BillingSettings;
 use crate::workflows::process_payment::ProcessPayment;
+use crate::workflows::subscription_payment::SubscriptionPayment;
 
 /// What the domain needs from its host.
 #[derive(Clone)]
@@ -33,6 +35,8 @@ pub struct Dependencies {
     pub fulfillment: Arc<dyn Fulfillment>,
     /// How long stock stays reserved for an order that is not paid.
     pub reservation_ttl: Duration,
+    /// Recurring billing.
+    pub billing: BillingSettings,
     /// Timeouts and retries.
     pub policies: ActivityPolicies,
 }
@@ -50,10 +54,14 @@ pub fn register(
         gateway,
         fulfillment,
         reservation_ttl,
+        billing,
         policies,
     } = dependencies;
+    let charges = ChargeRepository::new(pool.clone());
+    let ledger = ChargeLedger::new(charges.clone(), gateway, billing.dunning());
     let orders = OrderRepository::new(pool.clone());
     options.register_workflow_with_factory(move || ProcessPayment::new(policies))?;
+    options.register_workflow_with_factory(move || SubscriptionPayment::new(policies))?;
     options
         .register_activities(ValidationActivities {
             orders: orders.clone(),
@@ -63,7 +71,7 @@ pub fn register(
             reservation_ttl,
         })
         .register_activities(GatewayActivities {
-            ledger: ChargeLedger::new(ChargeRepository::new(pool.clone()), gateway),
+            ledger: ledger.clone(),
         })
         .register_activities(OrderActivities {
             orders: orders.clone(),
@@ -74,32 +82,43 @@ pub fn register(
         })
         .register_activities(SubscriptionActivities {
             subscriptions: SubscriptionRepository::new(pool),
+            charges,
+            ledger,
+            settings: billing,
         });
     Ok(())
 }
 
 /// The domain's part of `partner catalog`.
 pub fn catalog(policies: &ActivityPolicies) -> Catalog {
-    let step = policies.payment();
     Catalog {
-        entries: vec![
-            CatalogEntry::workflow("processPaymentWorkflow"),
-            CatalogEntry::signal("cancelPayment", "processPaymentWorkflow"),
-            CatalogEntry::signal("retryPayment", "processPaymentWorkflow"),
-            CatalogEntry::query("getDetails", "processPaymentWorkflow"),
-            CatalogEntry::query("getProgress", "processPaymentWorkflow"),
-            CatalogEntry::query("getStatus", "processPaymentWorkflow"),
-            CatalogEntry::local_activity("validatePayment", step),
-            CatalogEntry::local_activity("reserveInventory", step),
-            CatalogEntry::activity("releaseInventory", step.unbounded()),
-            CatalogEntry::activity("processPaymentGateway", policies.gateway()),
-            CatalogEntry::activity("lookupPayment", policies.gateway().unbounded()),
-            CatalogEntry::activity("refundPayment", policies.gateway().unbounded()),
-            CatalogEntry::local_activity("updateOrderStatus", step.unbounded()),
-            CatalogEntry::activity("triggerFulfillment", step.heartbeating()),
-            CatalogEntry::activity("cancelFulfillment", step.heartbeating().unbounded()),
-            CatalogEntry::activity("getSubscriptionDetails", step),
-            CatalogEntry::activity("updateSubscription", step),
-        ],
+        entries: [
+            CatalogEntry::workflow("processPaymentWorkflow", &["cancelPayment", "retryPayment"]),
+            CatalogEntry::workflow(
+                "subscriptionPaymentWorkflow",
+                &["cancelPayment", "retryPayment"],
+            ),
+            activities(policies),
+        ]
+        .concat(),
     }
+}
+
+fn activities(policies: &ActivityPolicies) -> Vec<CatalogEntry> {
+    let step = policies.payment();
+    vec![
+        CatalogEntry::local_activity("validatePayment", step),
+        CatalogEntry::local_activity("reserveInventory", step),
+        CatalogEntry::activity("releaseInventory", step.unbounded()),
+        CatalogEntry::activity("processPaymentGateway", policies.gateway()),
+        CatalogEntry::activity("lookupPayment", policies.gateway().unbounded()),
+        CatalogEntry::activity("refundPayment", policies.gateway().unbounded()),
+        CatalogEntry::local_activity("updateOrderStatus", step.unbounded()),
+        CatalogEntry::activity("triggerFulfillment", step.heartbeating()),
+        CatalogEntry::activity("cancelFulfillment", step.heartbeating().unbounded()),
+        CatalogEntry::local_activity("getSubscriptionDetails", step),
+        CatalogEntry::local_activity("updateSubscription", step),
+        CatalogEntry::activity("chargeSubscription", policies.gateway()),
+        CatalogEntry::activity("lookupSubscriptionCharge", policies.gateway().unbounded()),
+    ]
 }

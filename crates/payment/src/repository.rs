@@ -5,7 +5,7 @@ mod inventory;
 mod orders;
 mod subscriptions;
 
-pub use charges::ChargeRepository;
+pub use charges::{ChargeRepository, Conclusion, Verdict};
 pub use inventory::InventoryRepository;
 pub use orders::{Buyer, OrderRepository};
 pub use subscriptions::{Subscription, SubscriptionChanges, SubscriptionRepository};

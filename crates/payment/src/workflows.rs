@@ -2,3 +2,4 @@
 #![expect(missing_docs, reason = "the SDK's macros write undocumented markers")]
 
 pub mod process_payment;
+pub mod subscription_payment;

@@ -12,7 +12,7 @@ use temporalio_sdk::activities::{ActivityContext, ActivityError, activities};
 
 use crate::error::PaymentError;
 use crate::ledger::ChargeLedger;
-use crate::model::{ChargeOutcome, ChargeRequest};
+use crate::model::{ChargeOutcome, ChargeRequest, ChargeSubject};
 
 /// What to charge.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -144,14 +144,16 @@ impl GatewayActivities {
         let amount = Money::from_amount(input.amount, input.currency)
             .map_err(|error| activity_error(PaymentError::Invalid(error.to_string())))?;
         let request = ChargeRequest {
-            order_id: input.order_id,
+            subject: ChargeSubject::Order(input.order_id),
             user_id: input.user_id,
             amount,
             method: input.payment_method,
+            stored_method: None,
             attempt: input.attempt.max(1),
+            as_of: None,
         };
         let outcome = self.ledger.charge(&request).await.map_err(activity_error)?;
-        log(&request.order_id, &outcome);
+        log(request.subject.id(), &outcome);
         Ok(result(outcome, Some(amount)))
     }
 
@@ -163,12 +165,13 @@ impl GatewayActivities {
         let input = input.into_activity_input()?;
         // 0 means what it means to the charge, or this would miss what was charged as the first.
         let attempt = input.attempt.max(1);
+        let subject = ChargeSubject::Order(input.order_id);
         let outcome = self
             .ledger
-            .settle(&input.order_id, attempt)
+            .settle(&subject, attempt, None)
             .await
             .map_err(undo_error)?;
-        log(&input.order_id, &outcome);
+        log(subject.id(), &outcome);
         Ok(result(outcome, None))
     }
 
@@ -178,7 +181,8 @@ impl GatewayActivities {
         input: Wire<RefundPaymentInput>,
     ) -> Result<RefundPaymentResult, ActivityError> {
         let input = input.into_activity_input()?;
-        let reversed = self.ledger.reverse(&input.order_id, &input.reason).await;
+        let subject = ChargeSubject::Order(input.order_id.clone());
+        let reversed = self.ledger.reverse(&subject, &input.reason).await;
         let refunded = !reversed.map_err(undo_error)?.refunded.is_empty();
         tracing::info!(order.id = input.order_id, refunded, "payment reversed");
         Ok(RefundPaymentResult {
@@ -201,7 +205,9 @@ fn log(order_id: &str, outcome: &ChargeOutcome) {
         ChargeOutcome::Declined { code, .. } => {
             tracing::info!(order.id = order_id, decline.code = code, "payment declined");
         }
-        ChargeOutcome::NotCharged => tracing::info!(order.id = order_id, "payment not charged"),
+        ChargeOutcome::NotCharged | ChargeOutcome::GivenBack { .. } => {
+            tracing::info!(order.id = order_id, "payment not charged");
+        }
     }
 }
 
@@ -226,6 +232,8 @@ fn result(outcome: ChargeOutcome, amount: Option<Money>) -> ProcessPaymentGatewa
         ChargeOutcome::Declined { code, message } => {
             refused(format!("payment declined ({code}): {message}"), Some(code))
         }
-        ChargeOutcome::NotCharged => refused("payment was not charged".to_owned(), None),
+        ChargeOutcome::NotCharged | ChargeOutcome::GivenBack { .. } => {
+            refused("payment was not charged".to_owned(), None)
+        }
     }
 }

@@ -1,37 +1,60 @@
-//! `getSubscriptionDetails` and `updateSubscription`.
+//! `getSubscriptionDetails`, `updateSubscription`, `chargeSubscription` and
+//! `lookupSubscriptionCharge`.
+
+mod answer;
+mod charge;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use partner_core::error::activity_error;
+use partner_core::error::{activity_error, undo_error};
+use partner_core::heartbeat::with_heartbeat;
+use partner_core::money::{Amount, Currency};
 use partner_core::wire::Wire;
 use serde::{Deserialize, Serialize};
 use temporalio_sdk::activities::{ActivityContext, ActivityError, activities};
 
+pub use self::answer::{Billing, SubscriptionDetails};
+pub use self::charge::{ChargeSubscriptionInput, ChargeSubscriptionResult};
+use crate::billing_calendar::BillingPeriod;
+use crate::due::{self, Due};
 use crate::error::PaymentError;
+use crate::ledger::ChargeLedger;
 use crate::model::SubscriptionStatus;
-use crate::repository::{SubscriptionChanges, SubscriptionRepository};
+use crate::repository::{
+    ChargeRepository, Subscription, SubscriptionChanges, SubscriptionRepository,
+};
+use crate::settings::BillingSettings;
 
-/// Which subscription.
+/// Which subscription, and what is asked of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GetSubscriptionDetailsInput {
     /// The subscription.
     pub subscription_id: String,
+    /// What the caller believes is agreed; refused where the subscription says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<ExpectedSubscription>,
+    /// When; without it, now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<DateTime<Utc>>,
+    /// Whether what is owed shall be paid although the subscription is suspended.
+    #[serde(default)]
+    pub settle: bool,
 }
 
-/// What a billing run needs to know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What the caller believes is agreed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct SubscriptionDetails {
-    /// The subscription.
-    pub subscription_id: String,
-    /// Whether it is billed.
-    pub active: bool,
-    /// How the user pays: `card`, `upi` or `wallet`.
-    pub payment_method: String,
-    /// Failed charges since the last that succeeded.
-    pub failed_payment_count: i32,
+pub struct ExpectedSubscription {
+    /// Who pays.
+    pub user_id: String,
+    /// What a period costs, in major units.
+    pub amount: Amount,
+    /// In which currency.
+    pub currency: Currency,
+    /// How often.
+    pub billing_period: BillingPeriod,
 }
 
 /// What to change; what is missing stays.
@@ -68,11 +91,17 @@ pub struct UpdateSubscriptionResult {
 pub struct SubscriptionActivities {
     /// The subscriptions.
     pub subscriptions: SubscriptionRepository,
+    /// What was charged.
+    pub charges: ChargeRepository,
+    /// The charge ledger.
+    pub ledger: ChargeLedger,
+    /// How billing is set up.
+    pub settings: BillingSettings,
 }
 
 #[activities]
 impl SubscriptionActivities {
-    /// Reads a subscription.
+    /// Reads a subscription, and what it owes.
     #[activity(name = "getSubscriptionDetails")]
     pub async fn get_subscription_details(
         self: Arc<Self>,
@@ -91,6 +120,28 @@ impl SubscriptionActivities {
     ) -> Result<UpdateSubscriptionResult, ActivityError> {
         self.update(input).await
     }
+
+    /// Charges an attempt of a period, once for ever, and moves the subscription on. A decline is an
+    /// answer, not a failure.
+    #[activity(name = "chargeSubscription")]
+    pub async fn charge_subscription(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        input: Wire<ChargeSubscriptionInput>,
+    ) -> Result<ChargeSubscriptionResult, ActivityError> {
+        with_heartbeat(&ctx, self.charge(input)).await
+    }
+
+    /// Finds out how an attempt of a period ended, for as long as it takes. One that was never charged
+    /// is closed, so that the answer stays true.
+    #[activity(name = "lookupSubscriptionCharge")]
+    pub async fn lookup_subscription_charge(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        input: Wire<ChargeSubscriptionInput>,
+    ) -> Result<ChargeSubscriptionResult, ActivityError> {
+        with_heartbeat(&ctx, self.lookup(input)).await
+    }
 }
 
 impl SubscriptionActivities {
@@ -99,20 +150,8 @@ impl SubscriptionActivities {
         &self,
         input: Wire<GetSubscriptionDetailsInput>,
     ) -> Result<SubscriptionDetails, ActivityError> {
-        let id = input.into_activity_input()?.subscription_id;
-        let found = self
-            .subscriptions
-            .lookup(&id)
-            .await
-            .map_err(activity_error)?;
-        let subscription =
-            found.ok_or_else(|| activity_error(PaymentError::SubscriptionNotFound(id.clone())))?;
-        Ok(SubscriptionDetails {
-            subscription_id: id,
-            active: subscription.status == SubscriptionStatus::Active,
-            payment_method: subscription.payment_method,
-            failed_payment_count: subscription.failed_payment_count,
-        })
+        let input = input.into_activity_input()?;
+        self.read(&input).await.map_err(activity_error)
     }
 
     /// `updateSubscription` without a worker around it.
@@ -139,5 +178,82 @@ impl SubscriptionActivities {
             success: true,
             subscription_id: input.subscription_id,
         })
+    }
+
+    /// `chargeSubscription` without a worker around it.
+    pub async fn charge(
+        &self,
+        input: Wire<ChargeSubscriptionInput>,
+    ) -> Result<ChargeSubscriptionResult, ActivityError> {
+        let input = input.into_activity_input()?;
+        let input = input.check().map_err(activity_error)?;
+        self.charge_attempt(&input).await.map_err(activity_error)
+    }
+
+    /// `lookupSubscriptionCharge` without a worker around it.
+    pub async fn lookup(
+        &self,
+        input: Wire<ChargeSubscriptionInput>,
+    ) -> Result<ChargeSubscriptionResult, ActivityError> {
+        let input = input.into_activity_input()?;
+        let input = input.check().map_err(activity_error)?;
+        self.settle_attempt(&input).await.map_err(|error| {
+            if matches!(error, PaymentError::SubscriptionNotFound(_)) {
+                // Nothing was ever charged, and asking again changes nothing.
+                activity_error(error)
+            } else {
+                undo_error(error)
+            }
+        })
+    }
+
+    async fn read(
+        &self,
+        input: &GetSubscriptionDetailsInput,
+    ) -> Result<SubscriptionDetails, PaymentError> {
+        let subscription = self.find(&input.subscription_id).await?;
+        if let Some(expected) = &input.expected {
+            answer::refuse_disagreement(expected, &subscription)?;
+        }
+        let as_of = match input.as_of {
+            Some(as_of) => as_of,
+            None => self.subscriptions.now().await?,
+        };
+        let due = self.due(&subscription).await?;
+        let paid_by = if due.starts > as_of {
+            self.charges.last_payment(&subscription.id).await?
+        } else {
+            None
+        };
+        let billing = Billing {
+            billable: answer::is_billable(&subscription, due.starts <= as_of, input.settle),
+            period: due.period,
+            due_at: due.starts,
+            attempt: due.attempt,
+            transaction_id: paid_by,
+            next_payment_date: subscription.standing.next_payment_date,
+            retry_at: subscription.standing.retry_at,
+            schedule: self.settings.schedule,
+            suspension_window_seconds: self.settings.suspension_window.as_secs(),
+        };
+        Ok(SubscriptionDetails::of(subscription, billing))
+    }
+
+    async fn find(&self, id: &str) -> Result<Subscription, PaymentError> {
+        self.subscriptions
+            .lookup(id)
+            .await?
+            .ok_or_else(|| PaymentError::SubscriptionNotFound(id.to_owned()))
+    }
+
+    /// What the subscription owes next.
+    async fn due(&self, subscription: &Subscription) -> Result<Due, PaymentError> {
+        let (calendar, standing) = (&subscription.calendar, &subscription.standing);
+        let from = due::earliest_name(calendar, due::first_open(calendar, standing));
+        let charges = self
+            .charges
+            .of_periods_from(&subscription.id, &from)
+            .await?;
+        Ok(due::due(calendar, standing, &charges))
     }
 }

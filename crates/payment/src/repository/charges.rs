@@ -1,9 +1,14 @@
 //! The rows of the charge ledger. What may follow what is `crate::ledger`'s to say.
 
+use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
+use super::subscriptions::{self, Charged};
+use crate::dunning::{DeclineClass, DunningPolicy};
 use crate::error::PaymentError;
-use crate::model::{Charge, ChargeRequest, ChargeState, known, money_of};
+use crate::model::{
+    Charge, ChargeRequest, ChargeState, ChargeSubject, PeriodCharge, known, money_of,
+};
 
 /// Reads and writes the charge ledger.
 #[derive(Debug, Clone)]
@@ -11,9 +16,44 @@ pub struct ChargeRepository {
     pool: PgPool,
 }
 
-/// The purpose of an order's n-th attempt, as the ledger's key has it.
+/// What the gateway said of a charge that was submitted.
+#[derive(Debug, Clone, Copy)]
+pub enum Verdict<'a> {
+    /// The money was taken.
+    Succeeded,
+    /// It was refused.
+    Declined {
+        /// The gateway's code.
+        code: &'a str,
+        /// The gateway's words.
+        message: &'a str,
+    },
+}
+
+/// A charge's end, to be written down with everything that follows from it.
+#[derive(Debug, Clone, Copy)]
+pub struct Conclusion<'a> {
+    /// The row of the charge.
+    pub charge_id: i64,
+    /// What was paid for.
+    pub subject: &'a ChargeSubject,
+    /// How it ended.
+    pub verdict: Verdict<'a>,
+    /// What follows a decline of a subscription's charge.
+    pub dunning: DunningPolicy,
+    /// The time that counts for what follows; without it, the database's.
+    pub as_of: Option<DateTime<Utc>>,
+}
+
+/// The purpose of the n-th attempt, as the ledger's key has it.
 fn purpose(attempt: u32) -> String {
     format!("payment/{attempt}")
+}
+
+/// Reads a purpose back.
+fn attempt_of(purpose: &str) -> Result<u32, PaymentError> {
+    let number = purpose.rsplit('/').next();
+    known(number.and_then(|number| number.parse().ok()), purpose)
 }
 
 impl ChargeRepository {
@@ -24,16 +64,18 @@ impl ChargeRepository {
 
     /// The charge for this purpose; written down now if it was not before.
     ///
-    /// Refused with [`PaymentError::EarlierAttemptStands`] while another attempt of the order is
-    /// open: the table has room for one, also for two workers at the same moment.
+    /// Refused with [`PaymentError::EarlierAttemptStands`] while another attempt for the same subject
+    /// is open: the table has room for one, also for two workers at the same moment.
     pub async fn open(&self, request: &ChargeRequest, hash: &str) -> Result<Charge, PaymentError> {
         let mut connection = self.pool.acquire().await?;
         sqlx::query!(
-            "INSERT INTO charges (subject_kind, subject_id, purpose, parameters_hash,
+            "INSERT INTO charges (subject_kind, subject_id, period, purpose, parameters_hash,
                                   user_id, amount_minor, currency, payment_method)
-             VALUES ('order', $1, $2, $3, $4, $5, $6, $7)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
              ON CONFLICT DO NOTHING",
-            request.order_id,
+            request.subject.kind(),
+            request.subject.id(),
+            request.subject.period(),
             purpose(request.attempt),
             hash,
             request.user_id,
@@ -43,7 +85,7 @@ impl ChargeRepository {
         )
         .execute(&mut *connection)
         .await?;
-        let charges = Self::of_order(&mut connection, &request.order_id).await?;
+        let charges = Self::of(&mut connection, &request.subject).await?;
         if let Some(own) = charges
             .iter()
             .find(|charge| charge.attempt == request.attempt)
@@ -52,6 +94,7 @@ impl ChargeRepository {
         }
         Err(match charges.iter().find(|charge| charge.state.is_open()) {
             Some(other) => PaymentError::EarlierAttemptStands {
+                subject: request.subject.to_string(),
                 attempt: other.attempt,
                 state: other.state,
             },
@@ -62,53 +105,72 @@ impl ChargeRepository {
 
     /// Closes an attempt that nobody has begun, so that nobody can any more.
     ///
-    /// `false` if it is begun after all, or if there is no such order.
-    pub async fn close(&self, order_id: &str, attempt: u32) -> Result<bool, PaymentError> {
-        let closed = sqlx::query!(
-            "INSERT INTO charges (subject_kind, subject_id, purpose, parameters_hash,
-                                  user_id, amount_minor, currency, state)
-             SELECT 'order', id, $2, '', user_id, amount_minor, currency, 'abandoned'
-             FROM orders
-             WHERE id = $1
-             ON CONFLICT ON CONSTRAINT charges_once_per_purpose DO NOTHING",
-            order_id,
-            purpose(attempt)
-        )
-        .execute(&self.pool)
-        .await?;
+    /// `false` if it is begun after all, or if there is no such order or subscription.
+    pub async fn close(&self, subject: &ChargeSubject, attempt: u32) -> Result<bool, PaymentError> {
+        let closed = match subject {
+            ChargeSubject::Order(id) => {
+                sqlx::query!(
+                    "INSERT INTO charges (subject_kind, subject_id, purpose, parameters_hash,
+                                          user_id, amount_minor, currency, state)
+                     SELECT 'order', id, $2, '', user_id, amount_minor, currency, 'abandoned'
+                     FROM orders
+                     WHERE id = $1
+                     ON CONFLICT ON CONSTRAINT charges_once_per_purpose DO NOTHING",
+                    id,
+                    purpose(attempt)
+                )
+                .execute(&self.pool)
+                .await?
+            }
+            ChargeSubject::SubscriptionPeriod {
+                subscription_id,
+                period,
+            } => {
+                sqlx::query!(
+                    "INSERT INTO charges (subject_kind, subject_id, period, purpose, parameters_hash,
+                                          user_id, amount_minor, currency, state)
+                     SELECT 'subscription', id, $2, $3, '', user_id, amount_minor, currency, 'abandoned'
+                     FROM subscriptions
+                     WHERE id = $1
+                     ON CONFLICT ON CONSTRAINT charges_once_per_purpose DO NOTHING",
+                    subscription_id,
+                    period,
+                    purpose(attempt)
+                )
+                .execute(&self.pool)
+                .await?
+            }
+        };
         Ok(closed.rows_affected() == 1)
     }
 
-    /// All charges of an order, the first attempt first.
-    pub async fn list(&self, order_id: &str) -> Result<Vec<Charge>, PaymentError> {
+    /// All charges for a subject, the first attempt first.
+    pub async fn list(&self, subject: &ChargeSubject) -> Result<Vec<Charge>, PaymentError> {
         let mut connection = self.pool.acquire().await?;
-        Self::of_order(&mut connection, order_id).await
+        Self::of(&mut connection, subject).await
     }
 
-    pub(super) async fn of_order(
+    pub(super) async fn of(
         connection: &mut PgConnection,
-        order_id: &str,
+        subject: &ChargeSubject,
     ) -> Result<Vec<Charge>, PaymentError> {
         let rows = sqlx::query!(
             "SELECT id, purpose, parameters_hash, amount_minor, currency, state, gateway_id,
                     decline_code, decline_message
              FROM charges
-             WHERE subject_kind = 'order' AND subject_id = $1
+             WHERE subject_kind = $1 AND subject_id = $2 AND period = $3
              ORDER BY id",
-            order_id
+            subject.kind(),
+            subject.id(),
+            subject.period()
         )
         .fetch_all(connection)
         .await?;
         rows.into_iter()
             .map(|row| {
-                let attempt = row
-                    .purpose
-                    .rsplit('/')
-                    .next()
-                    .and_then(|number| number.parse().ok());
                 Ok(Charge {
                     id: row.id,
-                    attempt: known(attempt, &row.purpose)?,
+                    attempt: attempt_of(&row.purpose)?,
                     parameters_hash: row.parameters_hash,
                     amount: money_of(row.amount_minor, &row.currency)?,
                     state: known(ChargeState::from_text(&row.state), &row.state)?,
@@ -118,6 +180,51 @@ impl ChargeRepository {
                 })
             })
             .collect()
+    }
+
+    /// The charges of a subscription for the periods of this name and later ones.
+    pub async fn of_periods_from(
+        &self,
+        subscription_id: &str,
+        period: &str,
+    ) -> Result<Vec<PeriodCharge>, PaymentError> {
+        let rows = sqlx::query!(
+            "SELECT period, purpose, state
+             FROM charges
+             WHERE subject_kind = 'subscription' AND subject_id = $1 AND period >= $2
+             ORDER BY id",
+            subscription_id,
+            period
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(PeriodCharge {
+                    attempt: attempt_of(&row.purpose)?,
+                    state: known(ChargeState::from_text(&row.state), &row.state)?,
+                    period: row.period,
+                })
+            })
+            .collect()
+    }
+
+    /// The gateway's id of the charge that paid for the latest period of a subscription.
+    pub async fn last_payment(
+        &self,
+        subscription_id: &str,
+    ) -> Result<Option<String>, PaymentError> {
+        let id = sqlx::query_scalar!(
+            "SELECT gateway_id
+             FROM charges
+             WHERE subject_kind = 'subscription' AND subject_id = $1 AND state = 'succeeded'
+             ORDER BY period DESC
+             LIMIT 1",
+            subscription_id
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(id.flatten())
     }
 
     /// Moves a charge from one state to another and keeps the gateway's id.
@@ -145,23 +252,91 @@ impl ChargeRepository {
         ensure_one(changed.rows_affected())
     }
 
-    /// Records a decline.
-    pub async fn decline(&self, id: i64, code: &str, message: &str) -> Result<(), PaymentError> {
-        let changed = sqlx::query!(
+    /// Records how a submitted charge ended, and in the same transaction what follows from it.
+    ///
+    /// Only whoever moves the row out of `submitted` changes the subscription, however often and by
+    /// however many this is called. A subscription's charge that succeeded after the subscription
+    /// had ended becomes `refunding`.
+    pub async fn conclude(&self, end: &Conclusion<'_>) -> Result<ChargeState, PaymentError> {
+        let mut transaction = self.pool.begin().await?;
+        let (state, decline) = match end.verdict {
+            Verdict::Succeeded => (ChargeState::Succeeded, None),
+            Verdict::Declined { code, message } => (ChargeState::Declined, Some((code, message))),
+        };
+        let moved = sqlx::query!(
             "UPDATE charges
-             SET state = 'declined', decline_code = $2, decline_message = $3, updated_at = now()
-             WHERE id = $1 AND state IN ('submitted', 'declined')",
-            id,
-            code,
-            message
+             SET state = $2, decline_code = $3, decline_message = $4, updated_at = now()
+             WHERE id = $1 AND state = 'submitted'
+             RETURNING parameters_hash, user_id, amount_minor, currency, payment_method",
+            end.charge_id,
+            state.as_str(),
+            decline.map(|(code, _)| code),
+            decline.map(|(_, message)| message)
         )
-        .execute(&self.pool)
+        .fetch_optional(&mut *transaction)
         .await?;
-        ensure_one(changed.rows_affected())
+        let Some(row) = moved else {
+            return Self::concluded_before(&mut transaction, end.charge_id, state).await;
+        };
+        let ChargeSubject::SubscriptionPeriod {
+            subscription_id,
+            period,
+        } = end.subject
+        else {
+            transaction.commit().await?;
+            return Ok(state);
+        };
+        let charged = Charged {
+            subscription_id,
+            period,
+            parameters_hash: row.parameters_hash,
+            user_id: row.user_id,
+            amount: money_of(row.amount_minor, &row.currency)?,
+            method: row.payment_method,
+            decline: decline.map(|(code, _)| DeclineClass::of(code)),
+        };
+        let counts =
+            subscriptions::apply(&mut transaction, &charged, end.dunning, end.as_of).await?;
+        let is_owed_back = state == ChargeState::Succeeded && !counts;
+        if is_owed_back {
+            let reason = "the subscription had ended";
+            Self::owe_back(&mut transaction, end.charge_id, Some(reason)).await?;
+        }
+        transaction.commit().await?;
+        Ok(if is_owed_back {
+            ChargeState::Refunding
+        } else {
+            state
+        })
+    }
+
+    /// Somebody else recorded an end: fine, if it is the same.
+    async fn concluded_before(
+        connection: &mut PgConnection,
+        id: i64,
+        state: ChargeState,
+    ) -> Result<ChargeState, PaymentError> {
+        let recorded = sqlx::query_scalar!("SELECT state FROM charges WHERE id = $1", id)
+            .fetch_optional(connection)
+            .await?;
+        if recorded.as_deref() == Some(state.as_str()) {
+            Ok(state)
+        } else {
+            Err(PaymentError::ConcurrentChange)
+        }
     }
 
     /// Writes down, before the gateway is asked, that the money shall go back.
-    pub async fn begin_refund(&self, id: i64, reason: &str) -> Result<(), PaymentError> {
+    pub async fn begin_refund(&self, id: i64, reason: Option<&str>) -> Result<(), PaymentError> {
+        let mut connection = self.pool.acquire().await?;
+        Self::owe_back(&mut connection, id, reason).await
+    }
+
+    async fn owe_back(
+        connection: &mut PgConnection,
+        id: i64,
+        reason: Option<&str>,
+    ) -> Result<(), PaymentError> {
         let changed = sqlx::query!(
             "UPDATE charges
              SET state = 'refunding', refund_reason = COALESCE(refund_reason, $2), updated_at = now()
@@ -169,7 +344,7 @@ impl ChargeRepository {
             id,
             reason
         )
-        .execute(&self.pool)
+        .execute(connection)
         .await?;
         ensure_one(changed.rows_affected())
     }

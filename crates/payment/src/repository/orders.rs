@@ -7,7 +7,7 @@ use sqlx::{PgConnection, PgPool};
 use super::charges::ChargeRepository;
 use super::inventory::InventoryRepository;
 use crate::error::PaymentError;
-use crate::model::{ChargeState, Order, OrderStatus, known, money_of};
+use crate::model::{ChargeState, ChargeSubject, Order, OrderStatus, known, money_of};
 
 /// Reads and moves orders.
 #[derive(Debug, Clone)]
@@ -138,7 +138,8 @@ impl OrderRepository {
         id: &str,
         transaction_id: Option<&str>,
     ) -> Result<(), PaymentError> {
-        let charges = ChargeRepository::of_order(connection, id).await?;
+        let charges =
+            ChargeRepository::of(connection, &ChargeSubject::Order(id.to_owned())).await?;
         let stands = charges.iter().any(|charge| {
             charge.state == ChargeState::Succeeded && charge.gateway_id.as_deref() == transaction_id
         });
@@ -160,7 +161,8 @@ impl OrderRepository {
         id: &str,
         next: OrderStatus,
     ) -> Result<(), PaymentError> {
-        let charges = ChargeRepository::of_order(connection, id).await?;
+        let charges =
+            ChargeRepository::of(connection, &ChargeSubject::Order(id.to_owned())).await?;
         match charges.iter().find(|charge| charge.state.is_open()) {
             None => Ok(()),
             Some(charge) => Err(PaymentError::LedgerDisagrees {

@@ -24,15 +24,14 @@ use partner_core::contracts::email::{EmailContract, SendEmailInput};
 use partner_core::error::ErrorCode;
 use partner_core::money::Money;
 use partner_core::problem::Problem;
-use partner_core::progress::{ProcessStatus, ProgressAnswer, StatusAnswer};
+use partner_core::progress::{Course, ProgressAnswer, StatusAnswer};
 use partner_core::saga::Saga;
+use partner_core::step::{local, remote};
 use partner_core::wire::{InvalidInput, SignalText, Wire};
-use temporalio_common::ActivityDefinition;
-use temporalio_common::data_converters::TemporalDeserializable;
 use temporalio_sdk::workflows::{join, select};
 use temporalio_sdk::{
-    ActivityOptions, SyncWorkflowContext, TimerOptions, WorkflowContext, WorkflowContextView,
-    WorkflowResult, WorkflowTermination,
+    SyncWorkflowContext, TimerOptions, WorkflowContext, WorkflowContextView, WorkflowResult,
+    WorkflowTermination,
 };
 use temporalio_workflow::{workflow, workflow_methods};
 
@@ -53,9 +52,7 @@ use crate::model::OrderStatus;
 #[workflow]
 pub struct ProcessPayment {
     policies: ActivityPolicies,
-    status: ProcessStatus,
-    step: Step,
-    error: Option<String>,
+    course: Course<Step>,
     details: PaymentDetails,
     cancel_requested: bool,
     retry_requested: bool,
@@ -97,9 +94,7 @@ impl ProcessPayment {
     pub fn new(policies: ActivityPolicies) -> Self {
         Self {
             policies,
-            status: ProcessStatus::Pending,
-            step: Step::Validating,
-            error: None,
+            course: Course::new(Step::Validating),
             details: PaymentDetails::default(),
             cancel_requested: false,
             retry_requested: false,
@@ -124,12 +119,12 @@ impl ProcessPayment {
         };
         if let Err(problem) = validate(ctx, &mut payment).await {
             // Nothing was touched, so there is nothing to undo and nobody to tell.
-            finish(ctx, ProcessStatus::Failed, Some(&problem));
+            fail(ctx, &problem);
             return Err(problem.into_workflow_failure().into());
         }
         match pay(ctx, &mut payment).await {
             Ok(result) => {
-                finish(ctx, ProcessStatus::Completed, None);
+                ctx.state_mut(|state| state.course.complete(Step::Done));
                 Ok(result)
             }
             Err(problem) => {
@@ -159,23 +154,19 @@ impl ProcessPayment {
     #[signal(name = "retryPayment")]
     pub fn retry_payment(&mut self, _ctx: &mut SyncWorkflowContext<Self>, _reason: SignalText) {
         // Asked for at any other time it means nothing: there is no decline to answer.
-        self.retry_requested = self.step == Step::AwaitingRetry;
+        self.retry_requested = self.course.step() == Step::AwaitingRetry;
     }
 
     /// How the payment stands.
     #[query(name = "getStatus")]
     pub fn get_status(&self, _ctx: &WorkflowContextView) -> StatusAnswer {
-        StatusAnswer {
-            status: self.status,
-            step: self.step.name().to_owned(),
-            error: self.error.clone(),
-        }
+        self.course.status()
     }
 
     /// How far it is.
     #[query(name = "getProgress")]
     pub fn get_progress(&self, _ctx: &WorkflowContextView) -> ProgressAnswer {
-        ProgressAnswer::new(self.step.completed(), Step::TOTAL, self.step.name())
+        self.course.progress()
     }
 
     /// Everything that the workflow knows.
@@ -191,7 +182,6 @@ fn accept(ctx: &Context, input: Wire<ProcessPaymentInput>) -> Result<Payment, In
         .map_err(|error| InvalidInput::new(format!("amount: {error}")))?;
     let attempt = input.attempt.map_or(1, NonZeroU32::get);
     ctx.state_mut(|state| {
-        state.status = ProcessStatus::InProgress;
         state.details.order_id = Some(input.order_id.to_string());
         state.details.user_id = Some(input.user_id.to_string());
         state.details.amount = Some(amount.amount());
@@ -211,7 +201,7 @@ fn accept(ctx: &Context, input: Wire<ProcessPaymentInput>) -> Result<Payment, In
 
 fn refuse(ctx: &Context, invalid: InvalidInput) -> temporalio_sdk::ApplicationFailure {
     let problem = Problem::new(ErrorCode::ValidationError, invalid.to_string());
-    finish(ctx, ProcessStatus::Failed, Some(&problem));
+    fail(ctx, &problem);
     problem.into_workflow_failure()
 }
 
@@ -254,9 +244,7 @@ async fn validate(ctx: &Context, payment: &mut Payment) -> Result<(), Problem> {
         order_id: Some(payment.order_id()),
     };
     let options = policies(ctx).payment().local("validate the payment");
-    let checked = ctx
-        .execute_local_activity(ValidationActivities::validate_payment, input, options)
-        .await?;
+    let checked = local(ctx, ValidationActivities::validate_payment, input, options).await?;
     payment.email = checked.email.unwrap_or_default();
     ctx.state_mut(|state| {
         state
@@ -286,8 +274,7 @@ async fn renew_reservation(ctx: &Context, payment: &Payment) -> Result<(), Probl
         user_id: payment.input.user_id.to_string(),
     };
     let options = policies(ctx).payment().local("reserve the stock");
-    ctx.execute_local_activity(InventoryActivities::reserve_inventory, input, options)
-        .await?;
+    local(ctx, InventoryActivities::reserve_inventory, input, options).await?;
     Ok(())
 }
 
@@ -334,7 +321,7 @@ async fn charge(ctx: &Context, payment: &Payment) -> Result<ProcessPaymentGatewa
     };
     let gateway = policies(ctx).gateway();
     let options = gateway.detached("charge the buyer");
-    let problem = match run(
+    let problem = match remote(
         ctx,
         GatewayActivities::process_payment_gateway,
         input,
@@ -356,7 +343,7 @@ async fn charge(ctx: &Context, payment: &Payment) -> Result<ProcessPaymentGatewa
         attempt: payment.attempt,
     };
     let options = gateway.undo("find out how the charge went");
-    let found = run(ctx, GatewayActivities::lookup_payment, input, options).await?;
+    let found = remote(ctx, GatewayActivities::lookup_payment, input, options).await?;
     if found.success || found.decline_code.is_some() {
         Ok(found)
     } else {
@@ -403,8 +390,7 @@ async fn mark_paid(ctx: &Context, payment: &Payment, transaction_id: &str) -> Re
         .payment()
         .unbounded()
         .local("mark the order paid");
-    ctx.execute_local_activity(OrderActivities::update_order_status, input, options)
-        .await?;
+    local(ctx, OrderActivities::update_order_status, input, options).await?;
     Ok(())
 }
 
@@ -431,7 +417,7 @@ async fn hand_over(
     enter(ctx, Step::HandingOver);
     let options = step.detached("hand the order over");
     let (handed_over, mailed) = join!(
-        run(
+        remote(
             ctx,
             FulfillmentActivities::trigger_fulfillment,
             input,
@@ -447,8 +433,9 @@ async fn hand_over(
 
 async fn send(ctx: &Context, mail: Result<SendEmailInput, askama::Error>) -> Result<(), Problem> {
     let mail = mail.map_err(|error| Problem::new(ErrorCode::Unknown, error.to_string()))?;
-    let options = policies(ctx).notification().detached("mail the buyer");
-    run(ctx, EmailContract::send_email, mail, options).await?;
+    let options = policies(ctx).notification().heartbeating();
+    let options = options.detached("mail the buyer");
+    remote(ctx, EmailContract::send_email, mail, options).await?;
     Ok(())
 }
 
@@ -472,35 +459,14 @@ fn stop_if_cancelled(ctx: &Context) -> Result<(), Problem> {
     }
 }
 
-async fn run<A>(
-    ctx: &Context,
-    activity: A,
-    input: impl Into<A::Input>,
-    options: ActivityOptions,
-) -> Result<A::Output, Problem>
-where
-    A: ActivityDefinition,
-    A::Output: TemporalDeserializable,
-{
-    ctx.execute_activity(activity, input, options)
-        .await
-        .map_err(Problem::from)
-}
-
 fn policies(ctx: &Context) -> ActivityPolicies {
     ctx.state(|state| state.policies)
 }
 
 fn enter(ctx: &Context, step: Step) {
-    ctx.state_mut(|state| state.step = step);
+    ctx.state_mut(|state| state.course.enter(step));
 }
 
-fn finish(ctx: &Context, status: ProcessStatus, problem: Option<&Problem>) {
-    ctx.state_mut(|state| {
-        state.status = status;
-        if status == ProcessStatus::Completed {
-            state.step = Step::Done;
-        }
-        state.error = problem.map(Problem::to_string);
-    });
+fn fail(ctx: &Context, problem: &Problem) {
+    ctx.state_mut(|state| state.course.fail(problem));
 }

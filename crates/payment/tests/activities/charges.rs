@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
 use partner_core::money::{Currency, Money};
-use partner_core::ports::payment_gateway::{GatewayError, PaymentGateway, PaymentMethod};
+use partner_core::ports::payment_gateway::{GatewayError, PaymentGateway, PaymentMethod, Presence};
 use partner_local::gateway::{Fault, FaultMode, IntentStatus, Operation};
 use partner_payment::activities::gateway::ProcessPaymentGatewayInput;
 
@@ -363,7 +363,7 @@ async fn an_unconfirmed_charge_that_is_settled_can_never_be_made() -> Result<()>
     assert_eq!(payment.state, IntentStatus::Canceled);
     let late = world
         .stripe
-        .confirm_payment(&payment.id, "a late worker's")
+        .confirm_payment(&payment.id, Presence::Present, "a late worker's")
         .await;
     assert!(
         matches!(late, Err(GatewayError::UnexpectedState { .. })),

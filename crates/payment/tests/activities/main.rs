@@ -2,6 +2,7 @@
 //! fulfilment service and their faults over real sockets. No workflow: what holds here holds however
 //! often, and from wherever, an activity is run.
 
+mod billing;
 mod charges;
 mod database;
 mod fulfillment;

@@ -11,6 +11,7 @@ use partner_core::ports::payment_gateway::PaymentMethod;
 use partner_core::wire::Wire;
 use partner_local::fulfillment::{FulfillmentOptions, FulfillmentSimulator};
 use partner_local::gateway::{GatewayOptions, GatewaySimulator, Operation};
+use partner_payment::BillingSettings;
 use partner_payment::activities::OrderResult;
 use partner_payment::activities::fulfillment::FulfillmentActivities;
 use partner_payment::activities::gateway::{
@@ -30,6 +31,7 @@ use partner_payment::model::OrderStatus;
 use partner_payment::repository::{
     ChargeRepository, InventoryRepository, OrderRepository, SubscriptionRepository,
 };
+use partner_payment::settings::Schedule;
 use sqlx::PgPool;
 use temporalio_sdk::activities::ActivityError;
 use url::Url;
@@ -47,6 +49,13 @@ pub(crate) const BUYER: &str = "ana";
 
 /// What every order costs: 12.50 USD.
 pub(crate) const PRICE: i64 = 1_250;
+
+/// How the tests bill.
+pub(crate) const BILLING: BillingSettings = BillingSettings {
+    schedule: Schedule::Caller,
+    retry_days: [3, 5],
+    suspension_window: Duration::from_hours(30 * 24),
+};
 
 /// How an activity ends.
 pub(crate) type Answer<T> = Result<T, ActivityError>;
@@ -86,10 +95,9 @@ impl World {
             timeout,
         })?;
         let orders = OrderRepository::new(pool.clone());
-        let ledger = ChargeLedger::new(
-            ChargeRepository::new(pool.clone()),
-            Arc::new(stripe.clone()),
-        );
+        let charges = ChargeRepository::new(pool.clone());
+        let ledger =
+            ChargeLedger::new(charges.clone(), Arc::new(stripe.clone()), BILLING.dunning());
         Ok(Self {
             validation: ValidationActivities {
                 orders: orders.clone(),
@@ -98,7 +106,9 @@ impl World {
                 inventory: InventoryRepository::new(pool.clone()),
                 reservation_ttl: Duration::from_mins(10),
             },
-            payments: GatewayActivities { ledger },
+            payments: GatewayActivities {
+                ledger: ledger.clone(),
+            },
             orders: OrderActivities {
                 orders: orders.clone(),
             },
@@ -108,6 +118,9 @@ impl World {
             },
             subscriptions: SubscriptionActivities {
                 subscriptions: SubscriptionRepository::new(pool.clone()),
+                charges,
+                ledger,
+                settings: BILLING,
             },
             pool,
             gateway,

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use partner_core::ids::{OrderId, UserId};
 use partner_core::money::{Amount, Currency};
 use partner_core::ports::payment_gateway::PaymentMethod;
+use partner_core::progress;
 use serde::{Deserialize, Serialize};
 
 /// What is to be paid.
@@ -72,9 +73,8 @@ pub struct PaymentDetails {
 }
 
 /// The steps, for `getStatus` and `getProgress`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    #[default]
     Validating,
     Reserving,
     Charging,
@@ -85,10 +85,10 @@ pub(super) enum Step {
     Done,
 }
 
-impl Step {
-    pub(super) const TOTAL: u32 = 5;
+impl progress::Step for Step {
+    const TOTAL: u32 = 5;
 
-    pub(super) const fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Validating => "validating",
             Self::Reserving => "reserving_inventory",
@@ -101,7 +101,7 @@ impl Step {
         }
     }
 
-    pub(super) const fn completed(self) -> u32 {
+    fn completed(self) -> u32 {
         match self {
             Self::Validating => 0,
             Self::Reserving => 1,

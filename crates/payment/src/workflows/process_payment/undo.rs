@@ -2,15 +2,15 @@
 
 use partner_core::error::ErrorCode;
 use partner_core::problem::Problem;
-use partner_core::progress::ProcessStatus;
 use partner_core::saga::{Saga, UndoFailure};
+use partner_core::step::remote;
 use temporalio_common::ActivityDefinition;
 use temporalio_common::data_converters::TemporalDeserializable;
 use temporalio_sdk::ActivityOptions;
 use temporalio_sdk::workflows::join;
 
 use super::state::Step;
-use super::{Context, Payment, enter, finish, policies, run, send};
+use super::{Context, Payment, enter, fail, policies, send};
 use crate::activities::gateway::{GatewayActivities, RefundPaymentInput};
 use crate::activities::inventory::{InventoryActivities, ReleaseInventoryInput};
 use crate::activities::order::{OrderActivities, UpdateOrderStatusInput};
@@ -39,13 +39,8 @@ pub(super) async fn undo(ctx: &Context, payment: Payment, problem: Problem) -> P
             .map(|failure| format!("{}: {}", failure.name, failure.reason))
             .collect();
     });
-    let status = match problem.code {
-        ErrorCode::Cancelled => ProcessStatus::Cancelled,
-        ErrorCode::Timeout => ProcessStatus::TimedOut,
-        _ => ProcessStatus::Failed,
-    };
     let problem = problem.with_undo_failures(&failures);
-    finish(ctx, status, Some(&problem));
+    fail(ctx, &problem);
     problem
 }
 
@@ -64,7 +59,7 @@ async fn close_books(ctx: &Context, payment: &Payment, problem: &Problem) -> Vec
         error_message: Some(problem.message.clone()),
     };
     let options = policies(ctx).payment().undo("mark the order as not paid");
-    let marked = run(ctx, OrderActivities::update_order_status, input, options).await;
+    let marked = remote(ctx, OrderActivities::update_order_status, input, options).await;
     let told = send(
         ctx,
         emails::order_failed(payment.mail(), problem.code, refunded),
@@ -108,7 +103,7 @@ pub(super) fn register_undo_of_stock_and_money(ctx: &Context, payment: &mut Paym
     payment.saga.on_failure(
         GatewayActivities::refund_payment.name().to_owned(),
         async move {
-            let done = run(&ctx, GatewayActivities::refund_payment, input, options).await;
+            let done = remote(&ctx, GatewayActivities::refund_payment, input, options).await;
             let refunded = done.map_err(|problem| problem.to_string())?.refunded;
             ctx.state_mut(|state| state.refunded = refunded);
             Ok(())
@@ -131,8 +126,7 @@ pub(super) fn register_undo<A>(
     let ctx = ctx.clone();
     let input = input.into();
     saga.on_failure(activity.name().to_owned(), async move {
-        let done = ctx.execute_activity(activity, input, options).await;
-        done.map(drop)
-            .map_err(|error| Problem::from(error).to_string())
+        let done = remote(&ctx, activity, input, options).await;
+        done.map(drop).map_err(|problem| problem.to_string())
     });
 }
