@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use partner_adapters::{
-    HttpConfigError, HttpFulfillment, HttpFulfillmentConfig, SmtpConfig, SmtpConfigError,
-    SmtpMailer, SmtpTls, StripeConfig, StripeGateway, StripePaymentMethods,
+    HttpConfigError, HttpFulfillment, HttpFulfillmentConfig, ObjectStoreConfigError,
+    ObjectStoreFiles, SmtpConfig, SmtpConfigError, SmtpMailer, SmtpTls, StripeConfig,
+    StripeGateway, StripePaymentMethods, WebPushConfig, WebPushConfigError, WebPusher,
 };
 use partner_core::activity_options::ActivityPolicies;
 use partner_core::catalog::Catalog;
@@ -13,7 +14,14 @@ use partner_core::config::{self, Config};
 use partner_core::database::{self, DatabaseError};
 use partner_core::ports::fulfillment::Fulfillment;
 use partner_core::ports::mailer::Mailer;
+use partner_core::ports::object_store::ObjectStore;
 use partner_core::ports::payment_gateway::PaymentGateway;
+use partner_core::ports::push::Pusher;
+use partner_payment::BillingSettings;
+use partner_user::settings::{
+    NotificationSettings, OnboardingSettings, UnknownOutcome, UserSettings,
+};
+use secrecy::ExposeSecret;
 use sqlx::PgPool;
 use temporalio_sdk::{WorkerOptions, WorkflowRegistrationError};
 
@@ -26,10 +34,18 @@ pub struct Dependencies {
     pub gateway: Arc<dyn PaymentGateway>,
     /// The mail relay.
     pub mailer: Arc<dyn Mailer>,
+    /// Web Push, if the platform has a key for it.
+    pub pusher: Option<Arc<dyn Pusher>>,
+    /// Object storage, if there is any.
+    pub objects: Option<Arc<dyn ObjectStore>>,
     /// The fulfilment service.
     pub fulfillment: Arc<dyn Fulfillment>,
     /// How long stock stays reserved for an order that is not paid.
     pub reservation_ttl: Duration,
+    /// Notifications and onboarding.
+    pub users: UserSettings,
+    /// Recurring billing.
+    pub billing: BillingSettings,
     /// Timeouts and retries.
     pub policies: ActivityPolicies,
 }
@@ -46,6 +62,12 @@ pub enum DependencyError {
     /// The mail relay.
     #[error("cannot set up the mail relay")]
     Smtp(#[from] SmtpConfigError),
+    /// Web Push.
+    #[error("cannot set up Web Push")]
+    Push(#[from] WebPushConfigError),
+    /// Object storage.
+    #[error("cannot set up object storage, check PARTNER__STORAGE__URL")]
+    Storage(#[from] ObjectStoreConfigError),
     /// The fulfilment service.
     #[error("fulfillment.base_url is missing, set PARTNER__FULFILLMENT__BASE_URL")]
     NoFulfillment,
@@ -63,8 +85,12 @@ impl Dependencies {
             pool,
             gateway: Arc::new(StripeGateway::new(stripe(&config.gateway))?),
             mailer: Arc::new(SmtpMailer::new(smtp(&config.smtp))?),
+            pusher: pusher(&config.push)?,
+            objects: objects(&config.storage)?,
             fulfillment: Arc::new(HttpFulfillment::new(fulfillment(&config.fulfillment)?)?),
             reservation_ttl: config.payment.reservation_ttl,
+            users: users(config),
+            billing: billing(&config.subscription),
             policies: config.activities,
         })
     }
@@ -82,8 +108,12 @@ pub fn register(
         pool,
         gateway,
         mailer,
+        pusher,
+        objects,
         fulfillment,
         reservation_ttl,
+        users,
+        billing,
         policies,
     } = dependencies;
     partner_user::register(
@@ -91,6 +121,10 @@ pub fn register(
         partner_user::Dependencies {
             pool: pool.clone(),
             mailer,
+            pusher,
+            objects,
+            settings: users,
+            policies,
         },
     )?;
     partner_payment::register(
@@ -100,6 +134,7 @@ pub fn register(
             gateway,
             fulfillment,
             reservation_ttl,
+            billing,
             policies,
         },
     )
@@ -142,6 +177,65 @@ fn smtp(config: &config::SmtpConfig) -> SmtpConfig {
         from: config.from.clone(),
         timeout: config.timeout,
         pool_size: config.pool_size.get() as usize,
+    }
+}
+
+fn pusher(config: &config::PushConfig) -> Result<Option<Arc<dyn Pusher>>, WebPushConfigError> {
+    if config.vapid_private_key.expose_secret().is_empty() {
+        tracing::info!("push is off: push.vapid_private_key is not set");
+        return Ok(None);
+    }
+    let pusher = WebPusher::new(WebPushConfig {
+        vapid_private_key: config.vapid_private_key.clone(),
+        subject: config.subject.clone(),
+        connect_timeout: config.connect_timeout,
+        timeout: config.timeout,
+        allow_private_endpoints: config.allow_private_endpoints,
+    })?;
+    tracing::info!(push.public_key = pusher.public_key(), "push is on");
+    Ok(Some(Arc::new(pusher)))
+}
+
+fn objects(
+    config: &config::StorageConfig,
+) -> Result<Option<Arc<dyn ObjectStore>>, ObjectStoreConfigError> {
+    let Some(url) = &config.url else {
+        tracing::info!("object storage is off: storage.url is not set");
+        return Ok(None);
+    };
+    Ok(Some(Arc::new(ObjectStoreFiles::open(url)?)))
+}
+
+fn users(config: &Config) -> UserSettings {
+    // The longest that an attempt may live after it passed the gate, and some time to write down
+    // how it went.
+    const MARGIN: Duration = Duration::from_secs(5);
+    let notifications = &config.notifications;
+    let onboarding = config.onboarding.clone();
+    UserSettings {
+        notifications: NotificationSettings {
+            unknown_outcome: match notifications.unknown_outcome {
+                config::UnknownOutcome::Record => UnknownOutcome::Record,
+                config::UnknownOutcome::Resend => UnknownOutcome::Resend,
+            },
+            critical_types: notifications.critical_types.clone(),
+            max_attachment_bytes: notifications.max_attachment_bytes,
+            push_time_to_live: config.push.time_to_live,
+            lease: config.smtp.timeout.max(config.push.timeout) + MARGIN,
+        },
+        onboarding: OnboardingSettings {
+            portal_url: onboarding.portal_url,
+            help_url: onboarding.help_url,
+            support_email: onboarding.support_email,
+        },
+    }
+}
+
+const fn billing(config: &config::SubscriptionConfig) -> BillingSettings {
+    BillingSettings {
+        schedule: config.schedule,
+        retry_days: config.retry_days,
+        suspension_window: config.suspension_window,
     }
 }
 
