@@ -9,6 +9,35 @@ use temporalio_sdk::WorkerOptions;
 
 use crate::support::on_platform;
 
+/// The contract's workflows that are built, with their signals.
+const WORKFLOWS: [(&str, &[&str]); 4] = [
+    ("processPaymentWorkflow", &["cancelPayment", "retryPayment"]),
+    ("sendNotificationWorkflow", &[]),
+    (
+        "subscriptionPaymentWorkflow",
+        &["cancelPayment", "retryPayment"],
+    ),
+    ("userOnboardingWorkflow", &[]),
+];
+
+const USER_ACTIVITIES: [&str; 5] = [
+    "sendEmail",
+    "processNotification",
+    "updateUserStatus",
+    "sendWelcomePackage",
+    "sendNotification",
+];
+
+/// Those that the contract does not name: it allows more of them.
+const ADDED_ACTIVITIES: [&str; 6] = [
+    "lookupPayment",
+    "refundPayment",
+    "cancelFulfillment",
+    "planNotification",
+    "chargeSubscription",
+    "lookupSubscriptionCharge",
+];
+
 const PAYMENT_ACTIVITIES: [&str; 8] = [
     "validatePayment",
     "processPaymentGateway",
@@ -37,29 +66,38 @@ fn quoted(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_name_of_the_contract_that_is_built_is_offered() {
-    let activities = catalog().names(Kind::Activity);
-    for name in PAYMENT_ACTIVITIES.iter().chain(&["sendEmail"]) {
-        assert!(activities.contains(name), "{name} in {activities:?}");
-    }
-    assert_eq!(catalog().names(Kind::Workflow), ["processPaymentWorkflow"]);
+fn every_name_of_the_contract_that_is_built_is_offered_and_nothing_else_that_is_not_listed() {
+    let names = |lists: &[&[&'static str]]| {
+        let mut names = lists.concat();
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(
+        catalog().names(Kind::Activity),
+        names(&[&USER_ACTIVITIES, &PAYMENT_ACTIVITIES, &ADDED_ACTIVITIES])
+    );
+    let workflows = WORKFLOWS.map(|(name, _)| name);
+    assert_eq!(catalog().names(Kind::Workflow), names(&[&workflows]));
 }
 
 #[test]
-fn the_payment_understands_the_contracts_signals_and_queries() {
-    let on_payment = |kind| {
-        let entries = catalog()
-            .entries
-            .into_iter()
-            .filter(move |entry| entry.kind == kind);
-        let entries = entries.filter(|entry| entry.on == Some("processPaymentWorkflow"));
-        entries.map(|entry| entry.name).collect::<Vec<_>>()
-    };
-    assert_eq!(on_payment(Kind::Signal), ["cancelPayment", "retryPayment"]);
-    assert_eq!(
-        on_payment(Kind::Query),
-        ["getDetails", "getProgress", "getStatus"]
-    );
+fn every_workflow_understands_the_contracts_signals_and_queries() {
+    for (workflow, signals) in WORKFLOWS {
+        let understood = |kind| {
+            let entries = catalog()
+                .entries
+                .into_iter()
+                .filter(move |entry| entry.kind == kind);
+            let entries = entries.filter(|entry| entry.on == Some(workflow));
+            entries.map(|entry| entry.name).collect::<Vec<_>>()
+        };
+        assert_eq!(understood(Kind::Signal), signals, "{workflow}");
+        assert_eq!(
+            understood(Kind::Query),
+            ["getDetails", "getProgress", "getStatus"],
+            "{workflow}"
+        );
+    }
 }
 
 #[test]
@@ -165,6 +203,9 @@ fn what_undoes_or_finds_out_is_tried_without_bound() {
         "lookupPayment",
         "cancelFulfillment",
         "updateOrderStatus",
+        "updateUserStatus",
+        "processNotification",
+        "lookupSubscriptionCharge",
     ] {
         assert_eq!(attempts(name), 0, "{name}");
     }

@@ -14,7 +14,7 @@ async fn charging(
     name: &str,
     variables: &[(&str, &str)],
 ) -> (Stage, WorkerProcess, Process) {
-    let stage = Stage::new(host, name).await;
+    let stage = Stage::with_order(host, name).await;
     let gateway = &stage.platform().gateway;
     gateway.set_fault(name, Fault::once(FaultMode::Hold));
     let worker = stage.worker_with(variables).await;

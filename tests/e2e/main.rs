@@ -7,5 +7,6 @@ mod contract;
 mod crash;
 mod drain;
 mod observability;
+mod order;
 mod startup;
 mod support;

@@ -81,7 +81,7 @@ fn trouble(stage: &Stage) {
 #[test]
 fn metrics_and_probes_are_served() {
     on_platform(async |host| {
-        let stage = Stage::new(host, "metrics").await;
+        let stage = Stage::with_order(host, "metrics").await;
         let worker = stage.worker().await;
         stage.expect_paid_once(&stage.pay().await).await;
         for probe in ["livez", "readyz"] {
@@ -112,7 +112,7 @@ fn metrics_and_probes_are_served() {
 #[test]
 fn every_log_line_is_json_and_a_failed_attempt_is_logged_once_with_its_workflow() {
     on_platform(async |host| {
-        let stage = Stage::new(host, "logs").await;
+        let stage = Stage::with_order(host, "logs").await;
         trouble(&stage);
         let worker =
             LoggedWorker::start(&stage, "info,temporalio_sdk_core=warn,temporalio_sdk=warn").await;
@@ -127,7 +127,7 @@ fn every_log_line_is_json_and_a_failed_attempt_is_logged_once_with_its_workflow(
             let span = &failure["span"];
             assert_eq!(
                 span["workflow.id"],
-                Value::from(stage.workflow_id()),
+                Value::from(format!("payment-{}", stage.name)),
                 "{failure}"
             );
             assert_eq!(span["workflow.type"], "processPaymentWorkflow", "{failure}");
@@ -148,7 +148,7 @@ fn every_log_line_is_json_and_a_failed_attempt_is_logged_once_with_its_workflow(
 #[test]
 fn no_log_line_has_a_secret_at_any_level() {
     on_platform(async |host| {
-        let stage = Stage::new(host, "secrets").await;
+        let stage = Stage::with_order(host, "secrets").await;
         trouble(&stage);
         let worker = LoggedWorker::start(&stage, "trace").await;
         stage.expect_paid_once(&stage.pay().await).await;

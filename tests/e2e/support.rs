@@ -1,4 +1,4 @@
-//! One embedded platform for all tests of this binary; each test has its own task queue, order, buyer
+//! One embedded platform for all tests of this binary; each test has its own task queue, data
 //! and workers.
 
 use std::collections::BTreeMap;
@@ -13,26 +13,17 @@ use partner_local::error::LocalError;
 use partner_local::inbox::Mail;
 use partner_local::platform::{Platform, PlatformOptions};
 use partner_local::progress::Progress;
-use partner_local::shop::{NewOrder, Shop};
+use partner_local::shop::{NewUser, Shop};
 use partner_local::worker_process::{WorkerCommand, WorkerProcess};
-use serde_json::{Value, json};
+use serde_json::Value;
 use temporalio_common::protos::temporal::api::history::v1::history_event::Attributes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
-/// The workflow that the tests run.
-pub(crate) const WORKFLOW: &str = "processPaymentWorkflow";
-
 /// How long anything may take that a test waits for; what is well takes a fraction of it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
-
-/// What every order costs, in minor units.
-const AMOUNT: i64 = 4_999;
-
-/// How many of its article every order finds in stock.
-const STOCK: i32 = 3;
 
 /// Lives as long as the binary: the simulators run on it.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
@@ -103,7 +94,7 @@ pub(crate) fn owned(variables: &[(&str, &str)]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// One order, with a task queue, a buyer and an article of its own; its name stands for all of them.
+/// A task queue of its own, and a name that stands for whatever a test puts on it.
 pub(crate) struct Stage {
     pub(crate) host: &'static Host,
     pub(crate) name: String,
@@ -111,34 +102,16 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Places the order. Nothing pays it yet.
+    /// An empty stage. Nothing runs on it yet.
     pub(crate) async fn new(host: &'static Host, name: &str) -> Self {
         let client = temporal::connect(&host.config(&[]).temporal, "e2e", None)
             .await
             .expect("Temporal answers");
-        let stage = Self {
+        Self {
             host,
             name: name.to_owned(),
             processes: ProcessClient::new(client, name),
-        };
-        host.shop
-            .add_user(name, &stage.email(), "Ana")
-            .await
-            .expect("a new user");
-        host.shop
-            .add_stock(name, STOCK)
-            .await
-            .expect("a new article");
-        let order = NewOrder {
-            id: name,
-            user_id: name,
-            amount_minor: AMOUNT,
-            currency: "USD",
-            sku: name,
-            quantity: 1,
-        };
-        host.shop.place(&order).await.expect("a new order");
-        stage
+        }
     }
 
     pub(crate) fn platform(&self) -> &'static Platform {
@@ -153,11 +126,17 @@ impl Stage {
         format!("{}@example.com", self.name)
     }
 
-    pub(crate) fn workflow_id(&self) -> String {
-        format!("payment-{}", self.name)
+    /// Lets the stage's user exist, with this status.
+    pub(crate) async fn add_user(&self, status: &str) {
+        let email = self.email();
+        let user = NewUser {
+            status,
+            ..NewUser::active(&self.name, &email, "Ana")
+        };
+        self.shop().add_user_with(&user).await.expect("a new user");
     }
 
-    /// Starts a worker on the order's task queue.
+    /// Starts a worker on the stage's task queue.
     pub(crate) async fn worker(&self) -> WorkerProcess {
         self.worker_with(&[]).await
     }
@@ -169,76 +148,48 @@ impl Stage {
         self.host.worker(&all).await.expect("the worker starts")
     }
 
-    /// Starts the payment.
-    pub(crate) async fn pay(&self) -> Process {
-        let input = json!({
-            "orderId": self.name, "userId": self.name, "amount": 49.99, "currency": "USD", "paymentMethod": "card",
-        });
+    /// Starts a workflow under the stage's name.
+    pub(crate) async fn start(&self, workflow: &str, id_prefix: &str, input: &Value) -> Process {
+        let id = format!("{id_prefix}-{}", self.name);
         self.processes
-            .start(WORKFLOW, &self.workflow_id(), &input)
+            .start(workflow, &id, input)
             .await
-            .expect("the payment starts")
+            .expect("the workflow starts")
     }
 
-    /// The mails of the buyer, the newest first.
+    /// Waits for a workflow's end, which must be a result.
+    pub(crate) async fn result(&self, process: &Process) -> Value {
+        let ended = in_time(&self.name, process.ended()).await;
+        match ended.expect("the workflow's end") {
+            Ended::Completed(result) => result,
+            other => panic!("{}: {other:?}", self.name),
+        }
+    }
+
+    /// The mails of the stage's user, the newest first.
     pub(crate) fn mails(&self) -> Vec<Arc<Mail>> {
         self.platform().inbox.mails_to(&self.email())
     }
 
-    /// Waits for the payment's end, and counts money, stock and goods from outside.
-    pub(crate) async fn expect_paid_once(&self, process: &Process) {
-        let name = &self.name;
-        let result = match in_time(name, process.ended())
-            .await
-            .expect("the payment's end")
-        {
-            Ended::Completed(result) => result,
-            other => panic!("{name}: {other:?}"),
-        };
-        let payments = self.platform().gateway.payments_of(name);
-        let [payment] = payments.as_slice() else {
-            panic!("{name}: {payments:?}")
-        };
-        assert_eq!(
-            (payment.times_charged, payment.received, payment.refunded),
-            (1, AMOUNT, 0),
-            "{name}"
-        );
-        assert_eq!(
-            result["transactionId"],
-            Value::from(payment.id.as_str()),
-            "{name}"
-        );
-        let order = self.shop().order(name).await.expect("the order");
-        assert_eq!(
-            (order.status.as_str(), order.transaction_id),
-            ("paid", Some(payment.id.clone())),
-            "{name}"
-        );
-        let stock = self.shop().stock(name).await.expect("the article");
-        assert_eq!((stock.on_hand, stock.reserved), (STOCK - 1, 0), "{name}");
-        let goods = self
-            .platform()
-            .fulfillment
-            .order(name)
-            .expect("the order is handed over");
-        assert!(
-            goods.request.is_some() && !goods.cancelled,
-            "{name}: {goods:?}"
-        );
+    /// The subjects of those mails, the oldest first.
+    pub(crate) fn subjects(&self) -> Vec<String> {
+        let mails = self.mails();
+        let subjects = mails.iter().rev().map(|mail| mail.subject.clone());
+        subjects.map(Option::unwrap_or_default).collect()
     }
 
-    /// The buyer was told once, and what is true.
-    pub(crate) fn expect_one_mail(&self) {
-        let subjects: Vec<_> = self
-            .mails()
-            .iter()
-            .map(|mail| mail.subject.clone())
-            .collect();
-        assert_eq!(
-            subjects,
-            [Some(format!("Your order {} is paid", self.name))]
-        );
+    /// The channels of what was sent to the stage's user, or for the stage's notification, and how
+    /// each stands in the send ledger.
+    pub(crate) async fn deliveries(&self) -> Vec<(String, String)> {
+        sqlx::query_as(
+            "SELECT channel, state FROM deliveries
+             WHERE notification_id = $1 OR recipient IN ($1, $2) ORDER BY channel, created_at",
+        )
+        .bind(&self.name)
+        .bind(self.email())
+        .fetch_all(self.shop().pool())
+        .await
+        .expect("the send ledger")
     }
 }
 

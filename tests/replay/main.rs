@@ -10,7 +10,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use partner_core::activity_options::ActivityPolicies;
 use partner_payment::workflows::process_payment::ProcessPayment;
+use partner_payment::workflows::subscription_payment::SubscriptionPayment;
 use partner_tests::branches::BRANCHES;
+use partner_user::settings::OnboardingSettings;
+use partner_user::workflows::send_notification::SendNotification;
+use partner_user::workflows::user_onboarding::UserOnboarding;
 use temporalio_client::WorkflowHistory;
 use temporalio_common::protos::temporal::api::history::v1::History;
 use temporalio_sdk::workflow_replayer::{
@@ -23,8 +27,8 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("histories")
 }
 
-fn history(branch: &str) -> Result<WorkflowHistory> {
-    let file = folder().join(format!("{branch}.json"));
+fn history(workflow: &str, branch: &str) -> Result<WorkflowHistory> {
+    let file = folder().join(workflow).join(format!("{branch}.json"));
     let json = std::fs::read(&file).with_context(|| file.display().to_string())?;
     // Not `WorkflowHistory::from_json`: with serde_json's arbitrary precision, which exact amounts
     // need, the generated code reads the numbers of a retry policy only out of a `Value`.
@@ -34,16 +38,26 @@ fn history(branch: &str) -> Result<WorkflowHistory> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_recorded_branch_replays() -> Result<()> {
-    let new = || ProcessPayment::new(ActivityPolicies::default());
+    let policies = ActivityPolicies::default;
+    let settings = OnboardingSettings {
+        portal_url: "https://partners.example".parse()?,
+        help_url: "https://help.example".parse()?,
+        support_email: "support@partners.example".to_owned(),
+    };
     let options = WorkflowReplayerOptions::new()
-        .register_workflow_with_factory(new)?
+        .register_workflow_with_factory(move || ProcessPayment::new(policies()))?
+        .register_workflow_with_factory(move || SubscriptionPayment::new(policies()))?
+        .register_workflow_with_factory(move || SendNotification::new(policies()))?
+        .register_workflow_with_factory(move || UserOnboarding::new(policies(), settings.clone()))?
         .build();
     let replayer = WorkflowReplayer::new(options)?;
-    for branch in BRANCHES {
-        replayer
-            .replay_workflow(history(branch)?)
-            .await
-            .with_context(|| branch.to_owned())?;
+    for (workflow, branches) in BRANCHES {
+        for branch in branches {
+            replayer
+                .replay_workflow(history(workflow, branch)?)
+                .await
+                .with_context(|| format!("{workflow}/{branch}"))?;
+        }
     }
     Ok(())
 }
@@ -54,7 +68,9 @@ async fn steps_in_another_order_are_caught() -> Result<()> {
         .register_workflow::<ChargesFirst>()?
         .build();
     let replayer = WorkflowReplayer::new(options)?;
-    let outcome = replayer.replay_workflow(history("completed")?).await;
+    let outcome = replayer
+        .replay_workflow(history("process_payment", "completed")?)
+        .await;
     ensure!(
         matches!(
             outcome,
@@ -69,17 +85,19 @@ async fn steps_in_another_order_are_caught() -> Result<()> {
 
 #[test]
 fn every_recorded_history_is_a_branch() -> Result<()> {
-    let mut recorded = Vec::new();
-    for entry in std::fs::read_dir(folder())? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        recorded.extend(name.strip_suffix(".json").map(str::to_owned));
+    for (workflow, branches) in BRANCHES {
+        let mut recorded = Vec::new();
+        for entry in std::fs::read_dir(folder().join(workflow))? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            recorded.extend(name.strip_suffix(".json").map(str::to_owned));
+        }
+        recorded.sort_unstable();
+        let mut branches: Vec<_> = branches.iter().map(ToString::to_string).collect();
+        branches.sort_unstable();
+        ensure!(
+            recorded == branches,
+            "{workflow}: {recorded:?} are recorded, {branches:?} are branches"
+        );
     }
-    recorded.sort_unstable();
-    let mut branches = BRANCHES.map(str::to_owned);
-    branches.sort_unstable();
-    ensure!(
-        recorded == branches,
-        "{recorded:?} are recorded, {branches:?} are branches"
-    );
     Ok(())
 }

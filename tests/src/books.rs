@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 
-use crate::stage::{Order, PRICE, STOCK, Stage};
+use crate::orders::{Order, PRICE, STOCK};
+use crate::stage::Stage;
 
 /// The end of the subject of the mail to a buyer whose order is paid.
 pub const PAID: &str = "is paid";

@@ -1,158 +1,34 @@
-//! One run of the payment workflow for every branch that it can take: what the replay tests hold
-//! the code against.
+//! One run of a workflow for every branch that it can take: what the replay tests hold the code
+//! against.
+
+pub mod process_payment;
+pub mod send_notification;
+pub mod subscription_payment;
+pub mod user_onboarding;
 
 use anyhow::{Context, Result, bail};
 use partner_core::client::Process;
-use partner_core::error::ErrorCode;
-use partner_local::fulfillment::{FulfillmentFault, FulfillmentFaultMode};
-use partner_local::gateway::{Fault, FaultMode, Operation};
-use serde_json::{Value, json};
 
-use crate::faults::ActivityFault;
-use crate::stage::{Order, PATIENCE, Stage, WORKFLOW};
+use crate::stage::Stage;
 
-/// Every branch, as its recorded history is called.
-pub const BRANCHES: [&str; 13] = [
-    "completed",
-    "confirmation_mail_failed",
-    "declined",
-    "retried_after_decline",
-    "retry_window_elapsed",
-    "out_of_stock",
-    "bad_input",
-    "refused_by_validation",
-    "fulfillment_failed",
-    "cancelled_before_charge",
-    "cancelled_after_charge",
-    "cancelled_by_temporal",
-    "unknown_outcome_found_charged",
+/// Every workflow's branches, by the folder of its recorded histories.
+pub const BRANCHES: [(&str, &[&str]); 4] = [
+    ("process_payment", &process_payment::BRANCHES),
+    ("send_notification", &send_notification::BRANCHES),
+    ("subscription_payment", &subscription_payment::BRANCHES),
+    ("user_onboarding", &user_onboarding::BRANCHES),
 ];
 
-/// A fulfilment service that keeps the next call waiting until it is released.
-pub const HOLD_FULFILLMENT: FulfillmentFault = FulfillmentFault {
-    mode: FulfillmentFaultMode::Hold,
-    times: Some(1),
-    delay_ms: None,
-};
-
-/// A fulfilment service that refuses the next call for good.
-pub const REFUSE_FULFILLMENT: FulfillmentFault = FulfillmentFault {
-    mode: FulfillmentFaultMode::Refuse,
-    times: Some(1),
-    delay_ms: None,
-};
-
-/// A gateway that declines the next charge.
-pub fn decline() -> Fault {
-    Fault::once(FaultMode::Decline {
-        code: "card_declined".to_owned(),
-    })
-}
-
-/// A gateway that charges without saying so, and cannot be asked for longer than a charge is tried.
-pub fn charged_silently() -> Vec<Fault> {
-    vec![
-        Fault::new(FaultMode::DropAfterCommit),
-        Fault::new(FaultMode::Error)
-            .on(Operation::Retrieve)
-            .times(6),
-    ]
-}
-
 /// Plays a branch to its end.
-pub async fn play(stage: &Stage, branch: &str) -> Result<Process> {
-    let order = stage.order("order").await?;
-    let process = begin(stage, &order, branch)
-        .await
-        .with_context(|| branch.to_owned())?;
+pub async fn play(stage: &Stage, workflow: &str, branch: &str) -> Result<Process> {
+    let begun = match workflow {
+        "process_payment" => process_payment::begin(stage, branch).await,
+        "send_notification" => send_notification::begin(stage, branch).await,
+        "subscription_payment" => subscription_payment::begin(stage, branch).await,
+        "user_onboarding" => user_onboarding::begin(stage, branch).await,
+        other => bail!("unknown workflow {other}"),
+    };
+    let process = begun.with_context(|| format!("{workflow}/{branch}"))?;
     stage.ended(&process).await?;
     Ok(process)
-}
-
-async fn begin(stage: &Stage, order: &Order, branch: &str) -> Result<Process> {
-    let platform = &stage.platform;
-    let open = order.input_with(&json!({ "retryWindowSeconds": 600 }));
-    match branch {
-        "completed" => {}
-        "confirmation_mail_failed" => {
-            let fault = ActivityFault::for_good(ErrorCode::ExternalServiceError);
-            stage.faults.set(&order.workflow_id(), "sendEmail", fault);
-        }
-        "declined" => platform.gateway.set_fault(&order.id, decline()),
-        "retried_after_decline" => {
-            platform.gateway.set_fault(&order.id, decline());
-            let process = stage.pay_with(order, &open).await?;
-            stage.reached(&process, "awaiting_retry").await?;
-            process.signal("retryPayment", &Value::Null).await?;
-            return Ok(process);
-        }
-        "retry_window_elapsed" => {
-            platform.gateway.set_fault(&order.id, decline());
-            return stage.pay_skipping_time(order, &open).await;
-        }
-        "out_of_stock" => {
-            return stage
-                .pay(&stage.order_of("order", "no-such-article").await?)
-                .await;
-        }
-        "bad_input" => {
-            return stage
-                .pay_with(order, &order.input_with(&json!({ "amount": "19.99" })))
-                .await;
-        }
-        "refused_by_validation" => {
-            return stage
-                .pay_with(order, &order.input_with(&json!({ "amount": 1 })))
-                .await;
-        }
-        "fulfillment_failed" => platform
-            .fulfillment
-            .set_fault(&order.id, REFUSE_FULFILLMENT),
-        "cancelled_before_charge" => return cancelled_before_charge(stage, order).await,
-        "cancelled_after_charge" | "cancelled_by_temporal" => {
-            return cancelled_after_charge(stage, order, branch == "cancelled_by_temporal").await;
-        }
-        "unknown_outcome_found_charged" => {
-            platform.gateway.set_faults(&order.id, charged_silently());
-        }
-        other => bail!("unknown branch {other}"),
-    }
-    stage.pay(order).await
-}
-
-/// The signal is there before the workflow begins.
-pub async fn cancelled_before_charge(stage: &Stage, order: &Order) -> Result<Process> {
-    let reason = json!("changed my mind");
-    let id = order.workflow_id();
-    Ok(stage
-        .client
-        .start_with_signal(WORKFLOW, &id, &order.input(), "cancelPayment", &reason)
-        .await?)
-}
-
-/// The fulfilment service holds its answer until the cancellation is there.
-pub async fn cancelled_after_charge(
-    stage: &Stage,
-    order: &Order,
-    by_temporal: bool,
-) -> Result<Process> {
-    let service = &stage.platform.fulfillment;
-    service.set_fault(&order.id, HOLD_FULFILLMENT);
-    let process = stage.pay(order).await?;
-    service.wait_until_held(&order.id, PATIENCE).await?;
-    cancel(&process, by_temporal).await?;
-    service.release(&order.id);
-    Ok(process)
-}
-
-/// Cancels in either way.
-pub async fn cancel(process: &Process, by_temporal: bool) -> Result<()> {
-    if by_temporal {
-        process.cancel().await?;
-    } else {
-        process
-            .signal("cancelPayment", &json!("ordered twice"))
-            .await?;
-    }
-    Ok(())
 }

@@ -57,6 +57,13 @@ impl ActivityFault {
         }
     }
 
+    /// The same, for so many calls.
+    #[must_use]
+    pub const fn repeated(mut self, times: u32) -> Self {
+        self.times = times;
+        self
+    }
+
     /// The same, after so many calls that come through.
     #[must_use]
     pub const fn after(mut self, spared: u32) -> Self {

@@ -36,3 +36,12 @@ pub fn check(events: &[HistoryEvent]) -> Result<()> {
     );
     Ok(())
 }
+
+/// How much time passed from the first event to the last, in whole seconds of the server's clock.
+pub fn seconds(events: &[HistoryEvent]) -> i64 {
+    let at = |event: Option<&HistoryEvent>| {
+        let time = event.and_then(|event| event.event_time.as_ref());
+        time.map_or(0, |time| time.seconds)
+    };
+    at(events.last()) - at(events.first())
+}

@@ -5,4 +5,7 @@ pub mod books;
 pub mod branches;
 pub mod faults;
 pub mod history;
+pub mod orders;
 pub mod stage;
+pub mod subscriptions;
+pub mod users;

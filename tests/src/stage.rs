@@ -1,6 +1,6 @@
 //! The embedded platform that the tests of one process share, and how they act on it.
 //!
-//! It runs on a runtime of its own, which outlives every single test. Orders, buyers and articles
+//! It runs on a runtime of its own, which outlives every single test. Users, orders and the like
 //! are new in each test, so that tests may run at the same time. The servers end with the process:
 //! they are leashed to it.
 
@@ -19,13 +19,11 @@ use partner_core::temporal;
 use partner_core::wire::json_payload;
 use partner_local::platform::{Platform, PlatformOptions};
 use partner_local::progress::Progress;
-use partner_local::shop::{NewOrder, Shop};
+use partner_local::shop::Shop;
 use partner_worker::Dependencies;
-use serde_json::{Value, json};
+use serde_json::Value;
 use temporalio_client::tonic::Request;
-use temporalio_client::{
-    UntypedSignal, WorkflowSignalOptions, WorkflowStartOptions, WorkflowTerminateOptions,
-};
+use temporalio_client::{UntypedSignal, WorkflowSignalOptions};
 use temporalio_common::UntypedWorkflow;
 use temporalio_common::data_converters::RawValue;
 use temporalio_common::protos::temporal::api::common::v1::{
@@ -38,18 +36,11 @@ use temporalio_sdk::runtime::RuntimeOptions;
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 use tokio::sync::{OnceCell, oneshot};
 
-use crate::books::Books;
 use crate::faults::Faults;
 use crate::history;
 
-/// The workflow under test.
-pub const WORKFLOW: &str = "processPaymentWorkflow";
-/// What every order costs, in minor units.
-pub const PRICE: i64 = 1_999;
-/// How many of its article each order finds in stock; it takes one.
-pub const STOCK: i32 = 3;
 /// The task queue of the worker that every test shares.
-const TASK_QUEUE: &str = "tests";
+pub const TASK_QUEUE: &str = "tests";
 /// Longer than anything takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(40);
 /// How often something that has no event to wait for is looked at.
@@ -74,59 +65,19 @@ pub struct Stage {
     last: AtomicU32,
 }
 
-/// An order to pay.
-#[derive(Debug, Clone)]
-pub struct Order {
-    /// Its id.
-    pub id: String,
-    /// The buyer.
-    pub user_id: String,
-    /// Where the buyer's mail goes.
-    pub email: String,
-    /// The article.
-    pub sku: String,
-}
-
-impl Order {
-    /// The contract's id of the workflow that collects its payment.
-    pub fn workflow_id(&self) -> String {
-        format!("payment-{}", self.id)
-    }
-
-    /// The workflow's input.
-    pub fn input(&self) -> Value {
-        json!({
-            "orderId": self.id,
-            "userId": self.user_id,
-            "amount": 19.99,
-            "currency": "EUR",
-            "paymentMethod": "card",
-        })
-    }
-
-    /// The same with other fields over it.
-    pub fn input_with(&self, fields: &Value) -> Value {
-        let mut input = self.input();
-        for (name, value) in fields.as_object().into_iter().flatten() {
-            input[name] = value.clone();
-        }
-        input
-    }
-}
-
 /// Runs a test on the stage of this process.
 pub fn on_stage(test: impl AsyncFnOnce(&'static Stage) -> Result<()>) -> Result<()> {
     let runtime = RUNTIME
         .as_ref()
         .map_err(|error| anyhow!("cannot start a runtime: {error}"))?;
     runtime.block_on(async {
-        let stage = STAGE.get_or_try_init(|| Box::pin(Stage::start())).await?;
+        let stage = STAGE.get_or_try_init(|| Box::pin(Stage::set_up())).await?;
         test(stage).await
     })
 }
 
 impl Stage {
-    async fn start() -> Result<Self> {
+    async fn set_up() -> Result<Self> {
         let platform = Box::pin(Platform::start(
             PlatformOptions::default(),
             &Progress::silent(),
@@ -160,58 +111,75 @@ impl Stage {
 
     /// Lets a second worker take what waits in another task queue, for as long as the process runs.
     pub async fn serve(&self, task_queue: &str) -> Result<()> {
-        start_worker(&self.config, task_queue, &self.faults)
+        self.serve_with(task_queue, |_| {}).await
+    }
+
+    /// The same, with a worker that is configured otherwise.
+    pub async fn serve_with(
+        &self,
+        task_queue: &str,
+        adjust: impl FnOnce(&mut Config),
+    ) -> Result<()> {
+        let mut config = self.config.clone();
+        adjust(&mut config);
+        start_worker(&config, task_queue, &self.faults)
             .await
             .map(drop)
     }
 
-    /// Places an order of a new buyer for a new article.
-    pub async fn order(&self, name: &str) -> Result<Order> {
-        let sku = self.unique("sku");
-        self.shop.add_stock(&sku, STOCK).await?;
-        self.order_of(name, &sku).await
+    /// Starts a workflow.
+    pub async fn start(&self, workflow: &str, id: &str, input: &Value) -> Result<Process> {
+        Ok(self.client.start(workflow, id, input).await?)
     }
 
-    /// Places an order of a new buyer for this article.
-    pub async fn order_of(&self, name: &str, sku: &str) -> Result<Order> {
-        let id = self.unique(name);
-        let order = Order {
-            user_id: format!("user-of-{id}"),
-            email: format!("{id}@example.com"),
-            sku: sku.to_owned(),
-            id,
-        };
-        self.shop
-            .add_user(&order.user_id, &order.email, "Ana")
-            .await?;
-        let new = NewOrder {
-            id: &order.id,
-            user_id: &order.user_id,
-            amount_minor: PRICE,
-            currency: "EUR",
-            sku,
-            quantity: 1,
-        };
-        self.shop.place(&new).await?;
-        Ok(order)
+    /// Starts a workflow in another task queue.
+    pub async fn start_in(
+        &self,
+        task_queue: &str,
+        workflow: &str,
+        id: &str,
+        input: &Value,
+    ) -> Result<Process> {
+        self.start_raw(workflow, id, vec![payload(input)], |request| {
+            request.task_queue = Some(queue(task_queue));
+        })
+        .await
     }
 
-    /// Starts collecting an order's payment.
-    pub async fn pay(&self, order: &Order) -> Result<Process> {
-        self.pay_with(order, &order.input()).await
+    /// Starts a workflow on a server that skips the time in which nothing happens.
+    pub async fn start_skipping_time(
+        &self,
+        workflow: &str,
+        id: &str,
+        input: &Value,
+    ) -> Result<Process> {
+        self.start_raw(workflow, id, vec![payload(input)], skip_time)
+            .await
     }
 
-    /// Starts collecting an order's payment with this input.
-    pub async fn pay_with(&self, order: &Order, input: &Value) -> Result<Process> {
-        Ok(self
-            .client
-            .start(WORKFLOW, &order.workflow_id(), input)
-            .await?)
+    /// The same, so many times at most, in this task queue.
+    pub async fn start_skipping_time_in(
+        &self,
+        (task_queue, skips): (&str, i32),
+        workflow: &str,
+        id: &str,
+        input: &Value,
+    ) -> Result<Process> {
+        self.start_raw(workflow, id, vec![payload(input)], |request| {
+            request.task_queue = Some(queue(task_queue));
+            request.time_skipping_config = Some(TimeSkippingConfig {
+                enabled: true,
+                max_session_skip_count: skips,
+                ..TimeSkippingConfig::default()
+            });
+        })
+        .await
     }
 
     /// Starts a workflow in a way that the client does not offer.
     pub async fn start_raw(
         &self,
+        workflow: &str,
         id: &str,
         input: Vec<Payload>,
         adjust: impl FnOnce(&mut StartWorkflowExecutionRequest),
@@ -220,12 +188,9 @@ impl Stage {
             namespace: self.config.temporal.namespace.clone(),
             workflow_id: id.to_owned(),
             workflow_type: Some(WorkflowType {
-                name: WORKFLOW.to_owned(),
+                name: workflow.to_owned(),
             }),
-            task_queue: Some(TaskQueue {
-                name: TASK_QUEUE.to_owned(),
-                ..TaskQueue::default()
-            }),
+            task_queue: Some(queue(TASK_QUEUE)),
             input: (!input.is_empty()).then_some(Payloads { payloads: input }),
             request_id: self.unique("request"),
             workflow_id_reuse_policy: WorkflowIdReusePolicy::AllowDuplicate.into(),
@@ -237,60 +202,6 @@ impl Stage {
             .start_workflow_execution(Request::new(request))
             .await?;
         Ok(self.client.process(id))
-    }
-
-    /// Starts an order's workflow once more, whatever became of the run before, with these fields
-    /// over its input.
-    pub async fn pay_again(&self, order: &Order, fields: &Value) -> Result<Process> {
-        let input = vec![payload(&order.input_with(fields))];
-        self.start_raw(&order.workflow_id(), input, |_| {}).await
-    }
-
-    /// Starts an order's workflow once more, whatever became of the run before, with a signal that is
-    /// there before it begins.
-    pub async fn pay_again_with_signal(&self, order: &Order, signal: &str) -> Result<Process> {
-        let id = order.workflow_id();
-        let options = WorkflowStartOptions::new(TASK_QUEUE, id.clone())
-            .id_reuse_policy(temporalio_client::WorkflowIdReusePolicy::AllowDuplicate)
-            .build();
-        let input = RawValue::new(vec![payload(&order.input())]);
-        let workflow = UntypedWorkflow::new(WORKFLOW);
-        let nothing = RawValue::new(Vec::new());
-        let temporal = self.client.temporal();
-        temporal
-            .signal_with_start_workflow(
-                workflow,
-                input,
-                UntypedSignal::new(signal),
-                nothing,
-                options,
-            )
-            .await?;
-        Ok(self.client.process(&id))
-    }
-
-    /// Ends an order's workflow as an operator would who gives it up.
-    pub async fn terminate(&self, order: &Order) -> Result<()> {
-        let handle = self
-            .client
-            .temporal()
-            .get_workflow_handle::<UntypedWorkflow>(order.workflow_id());
-        handle
-            .terminate(WorkflowTerminateOptions::default())
-            .await?;
-        Ok(())
-    }
-
-    /// Starts an order's workflow on a server that skips the time in which nothing happens.
-    pub async fn pay_skipping_time(&self, order: &Order, input: &Value) -> Result<Process> {
-        let skip = TimeSkippingConfig {
-            enabled: true,
-            ..TimeSkippingConfig::default()
-        };
-        self.start_raw(&order.workflow_id(), vec![payload(input)], |request| {
-            request.time_skipping_config = Some(skip);
-        })
-        .await
     }
 
     /// Sends a signal with exactly these payloads.
@@ -319,6 +230,41 @@ impl Stage {
         Ok(ended)
     }
 
+    /// Waits for a workflow's end, which must be a result.
+    pub async fn result(&self, process: &Process) -> Result<Value> {
+        match self.ended(process).await? {
+            Ended::Completed(result) => Ok(result),
+            other => Err(anyhow!(
+                "{}: expected a result, found {other:?}",
+                process.id
+            )),
+        }
+    }
+
+    /// Waits for a workflow's end, which must be a failure of this code; its message.
+    pub async fn failure(&self, process: &Process, expected: ErrorCode) -> Result<String> {
+        let Ended::Failed { code, message } = self.ended(process).await? else {
+            return Err(anyhow!("{}: expected {expected}", process.id));
+        };
+        ensure!(
+            code == expected,
+            "{}: expected {expected}, found {code}: {message}",
+            process.id
+        );
+        Ok(message)
+    }
+
+    /// Waits for a workflow's end, which must be its cancellation.
+    pub async fn cancelled(&self, process: &Process) -> Result<()> {
+        let ended = self.ended(process).await?;
+        ensure!(
+            ended == Ended::Cancelled,
+            "{}: expected cancelled, found {ended:?}",
+            process.id
+        );
+        Ok(())
+    }
+
     /// Waits until a workflow is at a step.
     pub async fn reached(&self, process: &Process, step: &str) -> Result<()> {
         let mut ticks = tokio::time::interval(POLL);
@@ -345,75 +291,19 @@ impl Stage {
             process.id
         )
     }
+}
 
-    /// Waits for the end of an order's workflow, which must fail so and leave these books.
-    pub async fn fails(
-        &self,
-        order: &Order,
-        process: &Process,
-        code: ErrorCode,
-        books: &Books,
-    ) -> Result<String> {
-        let ended = self.ended(process).await?;
-        let Ended::Failed {
-            code: found,
-            message,
-        } = ended
-        else {
-            return Err(anyhow!("{}: expected {code}, found {ended:?}", process.id));
-        };
-        ensure!(
-            found == code,
-            "{}: expected {code}, found {found}: {message}",
-            process.id
-        );
-        self.has(order, books).await?;
-        Ok(message)
-    }
+fn skip_time(request: &mut StartWorkflowExecutionRequest) {
+    request.time_skipping_config = Some(TimeSkippingConfig {
+        enabled: true,
+        ..TimeSkippingConfig::default()
+    });
+}
 
-    /// Waits for the end of an order's workflow, which must complete and leave these books.
-    pub async fn completes(
-        &self,
-        order: &Order,
-        process: &Process,
-        books: &Books,
-    ) -> Result<Value> {
-        let ended = self.ended(process).await?;
-        let Ended::Completed(result) = ended else {
-            return Err(anyhow!(
-                "{}: expected a result, found {ended:?}",
-                process.id
-            ));
-        };
-        self.has(order, books).await?;
-        Ok(result)
-    }
-
-    /// Waits for the end of an order's workflow, which must close as cancelled and leave these books.
-    pub async fn is_cancelled(
-        &self,
-        order: &Order,
-        process: &Process,
-        books: &Books,
-    ) -> Result<()> {
-        let ended = self.ended(process).await?;
-        ensure!(
-            ended == Ended::Cancelled,
-            "{}: expected cancelled, found {ended:?}",
-            process.id
-        );
-        self.has(order, books).await
-    }
-
-    /// Checks what an order came to.
-    pub async fn has(&self, order: &Order, books: &Books) -> Result<()> {
-        let found = Books::of(self, order).await?;
-        ensure!(
-            found == *books,
-            "{}: expected {books:#?}, found {found:#?}",
-            order.id
-        );
-        Ok(())
+fn queue(name: &str) -> TaskQueue {
+    TaskQueue {
+        name: name.to_owned(),
+        ..TaskQueue::default()
     }
 }
 

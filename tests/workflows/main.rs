@@ -1,12 +1,6 @@
-//! `processPaymentWorkflow` on a real Temporal server, PostgreSQL, gateway, inbox and fulfilment.
+//! The workflows on a real Temporal server, PostgreSQL, gateway, inbox, push service and fulfilment.
 
-mod cancelling;
-mod completes;
-mod concurrency;
-mod input;
-mod queries;
-mod reruns;
-mod retrying;
-mod saga;
-mod signals;
-mod unknown_outcome;
+mod process_payment;
+mod send_notification;
+mod subscription_payment;
+mod user_onboarding;

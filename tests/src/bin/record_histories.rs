@@ -1,7 +1,8 @@
-//! Records the histories in `tests/histories` anew, one for each branch of the payment workflow:
+//! Records the histories in `tests/histories` anew, one for each branch of each workflow, or only
+//! those of the workflows that are named:
 //!
 //! ```text
-//! cargo run -p partner-tests --bin record-histories
+//! cargo run -p partner-tests --bin record-histories [workflow...]
 //! ```
 //!
 //! Do this only when a change of the workflow is meant to break running ones, or for a new branch:
@@ -16,19 +17,27 @@ use temporalio_client::WorkflowFetchHistoryOptions;
 use temporalio_common::UntypedWorkflow;
 
 fn main() -> Result<()> {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("histories");
     on_stage(async |stage| {
-        for branch in BRANCHES {
-            let file = folder.join(format!("{branch}.json"));
-            let history = record(stage, branch).await?;
-            std::fs::write(&file, history).with_context(|| file.display().to_string())?;
+        for (workflow, branches) in BRANCHES {
+            if !wanted.is_empty() && !wanted.iter().any(|name| name == workflow) {
+                continue;
+            }
+            let folder = folder.join(workflow);
+            std::fs::create_dir_all(&folder)?;
+            for branch in branches {
+                let file = folder.join(format!("{branch}.json"));
+                let history = record(stage, workflow, branch).await?;
+                std::fs::write(&file, history).with_context(|| file.display().to_string())?;
+            }
         }
         Ok(())
     })
 }
 
-async fn record(stage: &Stage, branch: &str) -> Result<Vec<u8>> {
-    let process = branches::play(stage, branch).await?;
+async fn record(stage: &Stage, workflow: &str, branch: &str) -> Result<Vec<u8>> {
+    let process = branches::play(stage, workflow, branch).await?;
     let handle = stage
         .client
         .temporal()

@@ -4,7 +4,7 @@ use anyhow::Result;
 use partner_core::error::ErrorCode;
 use partner_local::gateway::{Fault, FaultMode, IntentStatus, Operation};
 use partner_tests::books::{Books, NOT_PAID};
-use partner_tests::branches::charged_silently;
+use partner_tests::branches::process_payment::charged_silently;
 use partner_tests::stage::on_stage;
 use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 use temporalio_common::protos::temporal::api::history::v1::history_event::Attributes;

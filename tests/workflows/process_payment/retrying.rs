@@ -4,7 +4,7 @@ use anyhow::Result;
 use partner_core::error::ErrorCode;
 use partner_local::gateway::{Fault, FaultMode};
 use partner_tests::books::{Books, NOT_PAID};
-use partner_tests::branches::decline;
+use partner_tests::branches::process_payment::decline;
 use partner_tests::history;
 use partner_tests::stage::on_stage;
 use serde_json::{Value, json};

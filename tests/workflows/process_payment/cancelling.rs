@@ -5,10 +5,11 @@ use partner_core::client::Process;
 use partner_core::error::ErrorCode;
 use partner_local::gateway::{Fault, FaultMode};
 use partner_tests::books::{Books, CANCELLED, PAID};
-use partner_tests::branches::{
+use partner_tests::branches::process_payment::{
     HOLD_FULFILLMENT, cancel, cancelled_after_charge, cancelled_before_charge, decline,
 };
-use partner_tests::stage::{Order, PATIENCE, Stage, on_stage, payload};
+use partner_tests::orders::{Order, WORKFLOW};
+use partner_tests::stage::{PATIENCE, Stage, on_stage, payload};
 use serde_json::json;
 use temporalio_common::protos::temporal::api::taskqueue::v1::TaskQueue;
 
@@ -58,6 +59,7 @@ fn temporal_cancellation_before_the_charge_takes_nothing() -> Result<()> {
         };
         let process = stage
             .start_raw(
+                WORKFLOW,
                 &order.workflow_id(),
                 vec![payload(&order.input())],
                 |request| {
@@ -145,7 +147,10 @@ fn cancelling_while_undoing_changes_nothing() -> Result<()> {
             let order = stage.order("order").await?;
             let service = &stage.platform.fulfillment;
             // The hand-over is refused, and the refund that follows is held.
-            service.set_fault(&order.id, partner_tests::branches::REFUSE_FULFILLMENT);
+            service.set_fault(
+                &order.id,
+                partner_tests::branches::process_payment::REFUSE_FULFILLMENT,
+            );
             let hold = Fault::once(FaultMode::Hold).on(partner_local::gateway::Operation::Refund);
             stage.platform.gateway.set_fault(&order.id, hold);
             let process = stage.pay(&order).await?;

@@ -5,7 +5,8 @@ use futures::future::try_join_all;
 use partner_core::client::Process;
 use partner_core::error::ErrorCode;
 use partner_tests::books::Books;
-use partner_tests::stage::{Order, Stage, on_stage, payload};
+use partner_tests::orders::{Order, WORKFLOW};
+use partner_tests::stage::{Stage, on_stage, payload};
 use serde_json::{Value, json};
 use temporalio_common::protos::temporal::api::common::v1::Payload;
 
@@ -91,7 +92,7 @@ fn input_that_is_no_object_fails_at_once() -> Result<()> {
         for input in inputs {
             let order = stage.order("order").await?;
             let process = stage
-                .start_raw(&order.workflow_id(), input.clone(), |_| {})
+                .start_raw(WORKFLOW, &order.workflow_id(), input.clone(), |_| {})
                 .await?;
             refused(stage, &order, &process, "")
                 .await

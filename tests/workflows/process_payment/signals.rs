@@ -3,7 +3,7 @@
 use anyhow::Result;
 use partner_core::error::ErrorCode;
 use partner_tests::books::{Books, CANCELLED};
-use partner_tests::branches::HOLD_FULFILLMENT;
+use partner_tests::branches::process_payment::HOLD_FULFILLMENT;
 use partner_tests::stage::{PATIENCE, on_stage, payload};
 use serde_json::{Value, json};
 use temporalio_common::protos::temporal::api::common::v1::Payload;

@@ -4,9 +4,10 @@ use anyhow::Result;
 use partner_core::error::ErrorCode;
 use partner_local::gateway::{Fault, FaultMode};
 use partner_tests::books::{Books, CANCELLED, NOT_PAID, PAID};
-use partner_tests::branches::{HOLD_FULFILLMENT, decline};
+use partner_tests::branches::process_payment::{HOLD_FULFILLMENT, decline};
 use partner_tests::faults::ActivityFault;
-use partner_tests::stage::{PATIENCE, WORKFLOW, on_stage};
+use partner_tests::orders::WORKFLOW;
+use partner_tests::stage::{PATIENCE, on_stage};
 use serde_json::json;
 
 #[test]

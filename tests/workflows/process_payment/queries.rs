@@ -4,7 +4,7 @@ use anyhow::Result;
 use partner_core::client::Process;
 use partner_local::gateway::{Fault, FaultMode};
 use partner_tests::books::Books;
-use partner_tests::branches::HOLD_FULFILLMENT;
+use partner_tests::branches::process_payment::HOLD_FULFILLMENT;
 use partner_tests::stage::{PATIENCE, on_stage};
 use serde_json::{Value, json};
 

@@ -1,0 +1,5 @@
+//! `subscriptionPaymentWorkflow`.
+
+mod durable;
+mod one_attempt;
+mod refusing;
