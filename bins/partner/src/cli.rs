@@ -104,6 +104,9 @@ pub(crate) struct DevArgs {
     /// The fulfilment service's port [default: a free one]
     #[arg(long, value_name = "PORT")]
     pub(crate) fulfillment_port: Option<u16>,
+    /// The push service's port [default: a free one]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) push_port: Option<u16>,
     /// The port of the worker's metrics [default: a free one]
     #[arg(long, value_name = "PORT")]
     pub(crate) metrics_port: Option<u16>,

@@ -1,12 +1,15 @@
-//! `partner demo`: sample orders through the real thing, and a check of every expectation.
+//! `partner demo`: sample traffic through the real thing, and a check of every expectation.
 
-mod drive;
+mod notifications;
+mod onboarding;
+mod payments;
 mod report;
-mod scenarios;
+mod stage;
+mod subscriptions;
 
 use std::process::ExitCode;
 
-use futures::future::try_join_all;
+use futures::try_join;
 use partner_local::platform::PlatformOptions;
 use partner_local::progress::Progress;
 use partner_local::shop::Shop;
@@ -16,8 +19,8 @@ use crate::interrupt::{INTERRUPTED, interrupted, or_interrupted};
 use crate::output;
 use crate::platform::{Running, external};
 
-use drive::Stage;
-use report::Report;
+use report::{Report, Rows};
+use stage::Stage;
 
 /// Short, so that the row in which the gateway is slow does not take half a minute.
 const GATEWAY_TIMEOUT: &str = "2s";
@@ -73,21 +76,25 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
 
 async fn play(running: &Running, progress: &Progress) -> anyhow::Result<Report> {
     let shop = Shop::connect(&running.platform.database_url).await?;
-    let scenarios = scenarios::all();
-    let step = progress.step(format!(
-        "sending {} orders through the platform",
-        scenarios.len()
-    ));
+    let step = progress.step("sending traffic through the platform");
     let stage = Stage {
         platform: &running.platform,
         client: running.client().await?,
         shop,
     };
-    stage
-        .shop
-        .add_user(scenarios::USER, scenarios::EMAIL, "Ana Demo")
-        .await?;
-    let rows = try_join_all(scenarios.iter().map(|scenario| stage.play(scenario))).await?;
+    payments::prepare(&stage).await?;
+    let (payments, notifications, onboardings, subscriptions) = try_join!(
+        payments::all(&stage),
+        notifications::all(&stage),
+        onboarding::all(&stage),
+        subscriptions::all(&stage),
+    )?;
+    let rows = Rows {
+        payments,
+        notifications,
+        onboardings,
+        subscriptions,
+    };
     let report = Report::new(&stage, rows).await?;
     step.done();
     Ok(report)

@@ -30,6 +30,8 @@ pub(crate) struct Endpoints {
     gateway_url: String,
     gateway_api_key: String,
     fulfillment_url: String,
+    push_url: String,
+    storage_url: String,
     metrics_url: String,
     health_url: String,
 }
@@ -101,6 +103,8 @@ impl Running {
             gateway_url: platform.gateway.url().to_owned(),
             gateway_api_key: platform.gateway.api_key().to_owned(),
             fulfillment_url: platform.fulfillment.url().to_owned(),
+            push_url: platform.push.url().to_owned(),
+            storage_url: platform.storage_url().to_string(),
             metrics_url: self.worker.ready.metrics_url.clone(),
             health_url: self.worker.ready.health_url.clone(),
         }
@@ -123,7 +127,7 @@ impl Endpoints {
             .unwrap_or("not started by this command");
         format!(
             "  Temporal    {} (namespace {}, task queue {})\n  Temporal UI {ui}\n  PostgreSQL  {}\n  \
-             Inbox       {} (SMTP {})\n  Gateway     {} (key {})\n  Fulfilment  {}\n  Metrics     {}\n  Health      {}/readyz",
+             Inbox       {} (SMTP {})\n  Gateway     {} (key {})\n  Fulfilment  {}\n  Push        {}\n  Files       {}\n  Metrics     {}\n  Health      {}/readyz",
             self.temporal_address,
             self.namespace,
             self.task_queue,
@@ -133,6 +137,8 @@ impl Endpoints {
             self.gateway_url,
             self.gateway_api_key,
             self.fulfillment_url,
+            self.push_url,
+            self.storage_url,
             self.metrics_url,
             self.health_url,
         )

@@ -29,6 +29,7 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<ExitCode> {
             inbox: args.inbox_port,
             gateway: args.gateway_port,
             fulfillment: args.fulfillment_port,
+            push: args.push_port,
         },
         data_dir: args.data_dir,
         ..external()

@@ -5,16 +5,30 @@ use std::collections::BTreeMap;
 use partner_core::money::{Currency, Money};
 use serde::Serialize;
 
-use super::drive::{Row, Stage};
-use crate::output;
+use super::notifications::{self, Told};
+use super::onboarding::{self, Onboarded};
+use super::payments::{self, Ordered};
+use super::stage::{Row, Stage};
+use super::subscriptions::{self, Billed};
 
 /// Everything that happened, and whether it was what must happen.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Report {
     pub(crate) ok: bool,
-    rows: Vec<Row>,
+    #[serde(flatten)]
+    rows: Rows,
     sums: Sums,
+}
+
+/// The rows, by workflow.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Rows {
+    pub(crate) payments: Vec<Row<Ordered>>,
+    pub(crate) notifications: Vec<Row<Told>>,
+    pub(crate) onboardings: Vec<Row<Onboarded>>,
+    pub(crate) subscriptions: Vec<Row<Billed>>,
 }
 
 /// Money and stock, counted over everything.
@@ -25,6 +39,8 @@ struct Sums {
     held_at_gateway_minor: BTreeMap<String, i64>,
     /// What the orders marked paid cost.
     paid_orders_minor: BTreeMap<String, i64>,
+    /// What the periods of subscriptions cost that the ledger of charges has as paid.
+    paid_periods_minor: BTreeMap<String, i64>,
     money_balances: bool,
     /// What was in stock before.
     stock_before: i32,
@@ -35,69 +51,46 @@ struct Sums {
     stock_balances: bool,
 }
 
+impl Rows {
+    /// The expectations that did not hold, each with the name of its row.
+    fn problems(&self) -> Vec<(&'static str, &str)> {
+        fn of<T>(rows: &[Row<T>]) -> impl Iterator<Item = (&'static str, &str)> {
+            rows.iter().flat_map(|row| {
+                let problems = row.problems.iter();
+                problems.map(|problem| (row.run.name, problem.as_str()))
+            })
+        }
+        of(&self.payments)
+            .chain(of(&self.notifications))
+            .chain(of(&self.onboardings))
+            .chain(of(&self.subscriptions))
+            .collect()
+    }
+}
+
 impl Report {
     /// Counts everything from outside: the gateway's books, the shop's tables.
-    pub(crate) async fn new(stage: &Stage<'_>, rows: Vec<Row>) -> anyhow::Result<Self> {
-        let held_at_gateway_minor: BTreeMap<_, _> = stage
-            .platform
-            .gateway
-            .summary()
-            .currencies
-            .into_iter()
-            .map(|(currency, sums)| (currency, sums.charged - sums.refunded))
-            .filter(|(_, held)| *held != 0)
-            .collect();
-        let paid_orders_minor = stage.shop.paid_totals().await?;
-        let sold = rows
-            .iter()
-            .filter(|row| row.order_status == "paid")
-            .map(|_| 1)
-            .sum();
-        let stock_before = rows.iter().map(|row| row.stock.before).sum();
-        let stock_on_hand = rows.iter().map(|row| row.stock.on_hand).sum();
-        let sums = Sums {
-            money_balances: held_at_gateway_minor == paid_orders_minor,
-            held_at_gateway_minor,
-            paid_orders_minor,
-            stock_before,
-            stock_on_hand,
-            stock_reserved: rows.iter().map(|row| row.stock.reserved).sum(),
-            stock_sold: sold,
-            stock_balances: stock_on_hand + sold == stock_before,
-        };
-        let ok = rows.iter().all(|row| row.problems.is_empty())
-            && sums.money_balances
-            && sums.stock_balances;
+    pub(crate) async fn new(stage: &Stage<'_>, rows: Rows) -> anyhow::Result<Self> {
+        let sums = Sums::new(stage, &rows).await?;
+        let ok = rows.problems().is_empty() && sums.money_balances && sums.stock_balances;
         Ok(Self { ok, rows, sums })
     }
 
     /// The report for a person.
     pub(crate) fn text(&self) -> String {
-        let header = [
-            "", "ORDER", "OUTCOME", "ORDER IS", "CHARGED", "REFUNDED", "STOCK", "MAIL", "MS",
-            "EVENTS",
-        ];
-        let rows = self.rows.iter().map(|row| {
-            [
-                if row.problems.is_empty() { "ok" } else { "!!" }.to_owned(),
-                row.name.to_owned(),
-                row.outcome.clone(),
-                row.order_status.clone(),
-                money(row.charged_minor, row.currency),
-                money(row.refunded_minor, row.currency),
-                format!("{} -> {}", row.stock.before, row.stock.on_hand),
-                mail(&row.mails),
-                row.milliseconds.to_string(),
-                row.events.to_string(),
-            ]
-        });
-        let mut text = output::table(header, rows);
-        text.push_str("\n\n");
+        let rows = &self.rows;
+        let mut text = String::new();
+        for (heading, table) in [
+            ("Payments", payments::table(&rows.payments)),
+            ("Notifications", notifications::table(&rows.notifications)),
+            ("Onboarding", onboarding::table(&rows.onboardings)),
+            ("Subscriptions", subscriptions::table(&rows.subscriptions)),
+        ] {
+            text.extend([heading, "\n\n", &table, "\n\n"]);
+        }
         text.push_str(&self.sums.text());
-        for row in &self.rows {
-            for problem in &row.problems {
-                text.extend(["\n!! ", row.name, ": ", problem]);
-            }
+        for (name, problem) in rows.problems() {
+            text.extend(["\n!! ", name, ": ", problem]);
         }
         text.push_str(if self.ok {
             "\nEvery expectation held."
@@ -109,6 +102,48 @@ impl Report {
 }
 
 impl Sums {
+    async fn new(stage: &Stage<'_>, rows: &Rows) -> anyhow::Result<Self> {
+        let held_at_gateway_minor: BTreeMap<_, _> = stage
+            .platform
+            .gateway
+            .summary()
+            .currencies
+            .into_iter()
+            .map(|(currency, sums)| (currency, sums.charged - sums.refunded))
+            .filter(|(_, held)| *held != 0)
+            .collect();
+        let paid_orders_minor = stage.shop.paid_totals().await?;
+        let mut paid_periods_minor = BTreeMap::new();
+        let billed = rows.subscriptions.iter().map(|row| &row.found);
+        for billed in billed.filter(|billed| billed.paid_minor != 0) {
+            *paid_periods_minor
+                .entry(billed.currency.to_lowercase())
+                .or_default() += billed.paid_minor;
+        }
+        let mut paid = paid_orders_minor.clone();
+        for (currency, minor) in &paid_periods_minor {
+            *paid.entry(currency.clone()).or_default() += minor;
+        }
+        let orders = || rows.payments.iter().map(|row| &row.found);
+        let stock_sold = orders()
+            .filter(|order| order.order_status == "paid")
+            .map(|_| 1)
+            .sum();
+        let stock_before = orders().map(|order| order.stock.before).sum();
+        let stock_on_hand = orders().map(|order| order.stock.on_hand).sum();
+        Ok(Self {
+            money_balances: held_at_gateway_minor == paid,
+            held_at_gateway_minor,
+            paid_orders_minor,
+            paid_periods_minor,
+            stock_before,
+            stock_on_hand,
+            stock_reserved: orders().map(|order| order.stock.reserved).sum(),
+            stock_sold,
+            stock_balances: stock_on_hand + stock_sold == stock_before,
+        })
+    }
+
     fn text(&self) -> String {
         let list = |sums: &BTreeMap<String, i64>| {
             let sums: Vec<_> = sums
@@ -118,9 +153,11 @@ impl Sums {
             sums.join(", ")
         };
         format!(
-            "Money held at the gateway: {}\nOrders marked paid:        {}\nStock: {} before = {} on hand ({} reserved) + {} sold",
+            "Money held at the gateway: {}\nOrders marked paid:        {}\nSubscription periods paid: {}\n\
+             Stock: {} before = {} on hand ({} reserved) + {} sold",
             list(&self.held_at_gateway_minor),
             list(&self.paid_orders_minor),
+            list(&self.paid_periods_minor),
             self.stock_before,
             self.stock_on_hand,
             self.stock_reserved,
@@ -129,23 +166,11 @@ impl Sums {
     }
 }
 
-fn money(minor: i64, currency: &str) -> String {
+/// An amount for a person.
+pub(crate) fn money(minor: i64, currency: &str) -> String {
     match (minor, Currency::parse(currency)) {
         (0, _) => "-".to_owned(),
         (_, Ok(currency)) => Money::from_minor(minor, currency).to_string(),
         (_, Err(_)) => minor.to_string(),
-    }
-}
-
-/// The end of the subject says it all; the order's number stands in the row.
-fn mail(subjects: &[String]) -> String {
-    let ends: Vec<_> = subjects
-        .iter()
-        .map(|subject| subject.splitn(4, ' ').nth(3).unwrap_or(subject).to_owned())
-        .collect();
-    if ends.is_empty() {
-        "-".to_owned()
-    } else {
-        ends.join(", ")
     }
 }

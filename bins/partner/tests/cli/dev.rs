@@ -107,6 +107,7 @@ async fn dev_tells_its_endpoints_pays_an_order_and_leaves_nothing() {
         "inboxUrl",
         "gatewayUrl",
         "fulfillmentUrl",
+        "pushUrl",
         "metricsUrl",
         "healthUrl",
     ] {

@@ -1,38 +1,27 @@
 //! Playing one scenario, and reading from outside what came of it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
-use partner_core::client::{Ended, Process, ProcessClient};
+use futures::future::try_join_all;
+use partner_core::client::{ClientError, Process};
 use partner_local::fulfillment::{FulfillmentFault, FulfillmentFaultMode};
 use partner_local::gateway::{Fault, FaultMode};
-use partner_local::platform::Platform;
-use partner_local::shop::{NewOrder, Shop, StockRow};
+use partner_local::shop::{NewOrder, StockRow};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::scenarios::{EMAIL, Event, Outcome, STOCK, Scenario, USER};
+use super::scenarios::{self, EMAIL, Event, Outcome, STOCK, Scenario, USER};
+use crate::demo::report::money;
+use crate::demo::stage::{PATIENCE, Row, Run, Stage, Start};
+use crate::output;
 
 const WORKFLOW: &str = "processPaymentWorkflow";
 
-/// How long a step of the platform may take before the demo gives up on it.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Where scenarios are played.
-pub(crate) struct Stage<'a> {
-    pub(crate) platform: &'a Platform,
-    pub(crate) client: ProcessClient,
-    pub(crate) shop: Shop,
-}
-
-/// What came of a scenario.
+/// What became of an order.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Row {
-    pub(crate) name: &'static str,
-    pub(crate) input: Value,
-    pub(crate) outcome: String,
-    pub(crate) message: String,
+pub(crate) struct Ordered {
     pub(crate) order_status: String,
     /// What the gateway took, in minor units.
     pub(crate) charged_minor: i64,
@@ -42,11 +31,6 @@ pub(crate) struct Row {
     pub(crate) stock: Stock,
     /// The subjects of the buyer's mails.
     pub(crate) mails: Vec<String>,
-    pub(crate) milliseconds: u128,
-    pub(crate) events: usize,
-    pub(crate) billable_actions: usize,
-    /// Expectations that did not hold.
-    pub(crate) problems: Vec<String>,
 }
 
 /// An article before and after.
@@ -58,9 +42,56 @@ pub(crate) struct Stock {
     pub(crate) reserved: i32,
 }
 
+/// The buyer of every order.
+pub(crate) async fn prepare(stage: &Stage<'_>) -> anyhow::Result<()> {
+    Ok(stage.shop.add_user(USER, EMAIL, "Ana Demo").await?)
+}
+
+/// Plays every order.
+pub(crate) async fn all(stage: &Stage<'_>) -> anyhow::Result<Vec<Row<Ordered>>> {
+    let scenarios = scenarios::all();
+    try_join_all(scenarios.iter().map(|scenario| stage.play(scenario))).await
+}
+
+/// The rows for a person.
+pub(crate) fn table(rows: &[Row<Ordered>]) -> String {
+    let header = [
+        "", "ORDER", "OUTCOME", "ORDER IS", "CHARGED", "REFUNDED", "STOCK", "MAIL", "MS", "EVENTS",
+    ];
+    let cells = rows.iter().map(|row| {
+        let order = &row.found;
+        [
+            row.mark(),
+            row.run.name.to_owned(),
+            row.run.outcome.clone(),
+            order.order_status.clone(),
+            money(order.charged_minor, order.currency),
+            money(order.refunded_minor, order.currency),
+            format!("{} -> {}", order.stock.before, order.stock.on_hand),
+            mail(&order.mails),
+            row.run.milliseconds.to_string(),
+            row.run.events.to_string(),
+        ]
+    });
+    output::table(header, cells)
+}
+
+/// The end of the subject says it all; the order's number stands in the row.
+fn mail(subjects: &[String]) -> String {
+    let ends: Vec<_> = subjects
+        .iter()
+        .map(|subject| subject.splitn(4, ' ').nth(3).unwrap_or(subject).to_owned())
+        .collect();
+    if ends.is_empty() {
+        "-".to_owned()
+    } else {
+        ends.join(", ")
+    }
+}
+
 impl Stage<'_> {
     /// Plays a scenario to its end and compares what came of it.
-    pub(crate) async fn play(&self, scenario: &Scenario) -> anyhow::Result<Row> {
+    async fn play(&self, scenario: &Scenario) -> anyhow::Result<Row<Ordered>> {
         let id = &scenario.order_id;
         self.shop.add_stock(&sku(id), STOCK).await?;
         self.shop
@@ -73,25 +104,21 @@ impl Stage<'_> {
                 quantity: scenario.quantity,
             })
             .await?;
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the demo shows how long a person waits"
-        )]
-        let begun = Instant::now();
-        let process = self.start(scenario).await?;
-        let ended = tokio::time::timeout(PATIENCE, process.ended())
-            .await
-            .with_context(|| format!("{} did not end within {PATIENCE:?}", process.id))??;
-        let row = self
-            .read(scenario, &process, ended, begun.elapsed())
+        let start = self.begin(scenario);
+        let (run, _result) = self
+            .watch((scenario.name, &scenario.input), start, |_| {
+                "paid".to_owned()
+            })
             .await?;
+        let found = self.read(scenario).await?;
         Ok(Row {
-            problems: problems(scenario, &row),
-            ..row
+            problems: problems(scenario, &run, &found),
+            run,
+            found,
         })
     }
 
-    async fn start(&self, scenario: &Scenario) -> anyhow::Result<Process> {
+    async fn begin(&self, scenario: &Scenario) -> anyhow::Result<Process> {
         let id = &scenario.order_id;
         let workflow_id = format!("payment-{id}");
         let start = || self.client.start(WORKFLOW, &workflow_id, &scenario.input);
@@ -100,9 +127,9 @@ impl Stage<'_> {
             Event::Gateway(fault) => self.platform.gateway.set_fault(id, fault.clone()),
             Event::Fulfillment(fault) => self.platform.fulfillment.set_fault(id, *fault),
             Event::StartedTwice => {
-                let (first, second) = futures::try_join!(start(), start())?;
-                drop(second);
-                return Ok(first);
+                return self
+                    .start((WORKFLOW, &workflow_id), &scenario.input, Start::Twice)
+                    .await;
             }
             Event::CancelledBeforeCharge => {
                 let reason = json!("changed my mind");
@@ -148,7 +175,7 @@ impl Stage<'_> {
     async fn retry_after_decline<F, T>(&self, order_id: &str, start: F) -> anyhow::Result<Process>
     where
         F: FnOnce() -> T,
-        T: Future<Output = Result<Process, partner_core::client::ClientError>>,
+        T: Future<Output = Result<Process, ClientError>>,
     {
         let decline = FaultMode::Decline {
             code: "card_declined".to_owned(),
@@ -178,36 +205,14 @@ impl Stage<'_> {
             .with_context(|| format!("{} did not reach {step} within {PATIENCE:?}", process.id))?
     }
 
-    async fn read(
-        &self,
-        scenario: &Scenario,
-        process: &Process,
-        ended: Ended,
-        time: Duration,
-    ) -> anyhow::Result<Row> {
+    async fn read(&self, scenario: &Scenario) -> anyhow::Result<Ordered> {
         let id = &scenario.order_id;
         let payments = self.platform.gateway.payments_of(id);
         let StockRow { on_hand, reserved } = self.shop.stock(&sku(id)).await?;
-        let cost = process.cost().await?;
-        let (outcome, message) = match ended {
-            Ended::Completed(result) => ("paid".to_owned(), text(&result["message"])),
-            Ended::Failed { code, message } => (code.to_string(), message),
-            other => (format!("{other:?}"), String::new()),
-        };
-        let mut mails: Vec<_> = self
-            .platform
-            .inbox
-            .mails_to(EMAIL)
-            .iter()
-            .filter_map(|mail| mail.subject.clone())
-            .filter(|subject| subject.contains(id.as_str()))
-            .collect();
+        let mut mails = self.subjects(EMAIL);
+        mails.retain(|subject| subject.contains(id.as_str()));
         mails.sort_unstable();
-        Ok(Row {
-            name: scenario.name,
-            input: scenario.input.clone(),
-            outcome,
-            message,
+        Ok(Ordered {
             order_status: self.shop.order(id).await?.status,
             charged_minor: payments.iter().map(|payment| payment.received).sum(),
             refunded_minor: payments.iter().map(|payment| payment.refunded).sum(),
@@ -218,10 +223,6 @@ impl Stage<'_> {
                 reserved,
             },
             mails,
-            milliseconds: time.as_millis(),
-            events: cost.events,
-            billable_actions: cost.actions,
-            problems: Vec::new(),
         })
     }
 }
@@ -230,12 +231,8 @@ fn sku(order_id: &str) -> String {
     format!("sku-of-{order_id}")
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
-}
-
 /// Every expectation that did not hold.
-fn problems(scenario: &Scenario, row: &Row) -> Vec<String> {
+fn problems(scenario: &Scenario, run: &Run, row: &Ordered) -> Vec<String> {
     let paid = scenario.outcome == Outcome::Paid;
     let outcome = match scenario.outcome {
         Outcome::Paid => "paid".to_owned(),
@@ -259,7 +256,7 @@ fn problems(scenario: &Scenario, row: &Row) -> Vec<String> {
             problems.push(format!("{what}: expected {expected}, found {found}"));
         }
     };
-    expect("outcome", outcome, row.outcome.clone());
+    expect("outcome", outcome, run.outcome.clone());
     expect(
         "order status",
         scenario.order_status.to_owned(),
