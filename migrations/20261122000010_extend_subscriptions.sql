@@ -14,7 +14,7 @@ ALTER TABLE subscriptions
     -- When the next attempt is due after a decline; none while nothing is owed or while suspended.
     ADD COLUMN retry_at               timestamptz;
 
-UPDATE subscriptions SET anchor_date = COALESCE(last_payment_date, next_payment_date, created_at);
+UPDATE subscriptions SET anchor_date = COALESCE(next_payment_date, last_payment_date, created_at);
 ALTER TABLE subscriptions
     ALTER COLUMN anchor_date SET DEFAULT now(),
     ALTER COLUMN anchor_date SET NOT NULL;

@@ -2,8 +2,8 @@
 //!
 //! Pure. `next_payment_date` says which period; the charge ledger says what was already tried.
 //!
-//! A user who moves to another time zone moves the beginnings of all periods, by a day at most, and
-//! may so rename them. What was dated before still means the period that it meant: a date counts as
+//! A user who moves to another time zone moves the beginnings of all periods, and may so rename them:
+//! by a day, or by three where the anchor is the last of February here and the first of March there. What was dated before still means the period that it meant: a date counts as
 //! the beginning of the period that begins closest to it, and a period that was charged keeps the
 //! name that it was charged under. Otherwise one period could be charged under two names.
 
@@ -13,9 +13,9 @@ use crate::billing_calendar::BillingCalendar;
 use crate::dunning::Standing;
 use crate::model::{ChargeState, PeriodCharge};
 
-/// How far a period's beginning may lie from what was written down as such: more than zones can be
-/// apart, and less than half of the shortest period.
-const TOLERANCE: TimeDelta = TimeDelta::days(3);
+/// How far a period's beginning may lie from what was written down as such: more than zones can move
+/// it, three days and a change of the clocks, and less than half of the shortest period.
+const TOLERANCE: TimeDelta = TimeDelta::hours(78);
 
 /// What is owed next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Due {
     pub starts: DateTime<Utc>,
     /// Its next attempt, or the one that is under way.
     pub attempt: u32,
+    /// Whether that attempt was begun, and how it ended is not written down.
+    pub is_under_way: bool,
 }
 
 /// The first period that the standing leaves open, before the charge ledger is asked.
@@ -41,7 +43,9 @@ pub fn first_open(calendar: &BillingCalendar, standing: &Standing) -> u32 {
 
 /// The earliest name under which the ledger may know this period.
 pub fn earliest_name(calendar: &BillingCalendar, index: u32) -> String {
-    let earliest = calendar.start(index).checked_sub_signed(TOLERANCE);
+    // A name is a day by the calendar of its zone, which may begin a day before UTC's.
+    let margin = TOLERANCE + TimeDelta::days(2);
+    let earliest = calendar.start(index).checked_sub_signed(margin);
     earliest
         .unwrap_or(DateTime::<Utc>::MIN_UTC)
         .format("%Y-%m-%d")
@@ -70,6 +74,7 @@ pub fn due(calendar: &BillingCalendar, standing: &Standing, charges: &[PeriodCha
         index,
         period: last.map_or_else(|| calendar.name(index), |charge| charge.period.clone()),
         starts: calendar.start(index),
+        is_under_way: last.is_some_and(|charge| charge.state.is_open()),
         attempt: last.map_or(1, |charge| {
             if charge.state.is_open() {
                 charge.attempt
@@ -186,18 +191,41 @@ mod tests {
         }
     }
 
+    /// Also where the last of February in one zone is the first of March in the other, and the clocks
+    /// change in between.
     #[test]
     fn a_charged_period_keeps_its_name_when_its_user_moves() {
-        let here = monthly(Tz::UTC);
-        let there = monthly(Tz::Pacific__Auckland);
+        for (anchor, from, to) in [
+            ("2026-01-31T23:30:00Z", Tz::UTC, Tz::Pacific__Auckland),
+            ("2026-02-28T23:30:00Z", Tz::UTC, Tz::Pacific__Auckland),
+            ("2026-02-28T23:30:00Z", Tz::Pacific__Auckland, Tz::UTC),
+            ("2026-03-01T02:00:00Z", Tz::UTC, Tz::America__New_York),
+            ("2026-03-01T02:00:00Z", Tz::UTC, Tz::America__Los_Angeles),
+            (
+                "2026-03-01T02:00:00Z",
+                Tz::Europe__Berlin,
+                Tz::America__New_York,
+            ),
+            (
+                "2026-03-01T02:00:00Z",
+                Tz::America__New_York,
+                Tz::Europe__Berlin,
+            ),
+        ] {
+            let calendar = |zone| BillingCalendar::new(at(anchor), zone, BillingPeriod::Monthly);
+            keeps_its_names(&calendar(from), &calendar(to));
+        }
+    }
+
+    fn keeps_its_names(here: &BillingCalendar, there: &BillingCalendar) {
         for index in 0..30 {
             let name = here.name(index);
             let standing = owing(Some(&here.start(index).to_rfc3339()), None);
             let charges = [charge(&name, 1, ChargeState::Submitted)];
-            let due = due(&there, &standing, &charges);
+            let due = due(there, &standing, &charges);
             assert_eq!((due.index, due.attempt), (index, 1));
             assert_eq!(due.period, name);
-            assert!(earliest_name(&there, index) <= name, "{name}");
+            assert!(earliest_name(there, index) <= name, "{name}");
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::subscriptions::Subscription;
 pub const WORKFLOW: &str = "subscriptionPaymentWorkflow";
 
 /// Every branch, as its recorded history is called.
-pub const BRANCHES: [&str; 14] = [
+pub const BRANCHES: [&str; 15] = [
     "completed",
     "declined",
     "declined_for_good",
@@ -30,6 +30,7 @@ pub const BRANCHES: [&str; 14] = [
     "refused_by_the_gateway",
     "durable_until_the_window_elapsed",
     "durable_cancelled_while_waiting",
+    "durable_paused_and_cancelled",
 ];
 
 /// The task queue of a worker whose subscriptions follow a durable schedule.
@@ -96,8 +97,10 @@ pub async fn begin(stage: &Stage, branch: &str) -> Result<Process> {
             gateway.set_fault(id, decline());
             return bill_durably(stage, subscription, 10).await;
         }
-        "durable_cancelled_while_waiting" => {
-            gateway.set_fault(id, decline());
+        "durable_cancelled_while_waiting" | "durable_paused_and_cancelled" => {
+            let is_paused = branch == "durable_paused_and_cancelled";
+            let refuse = || Fault::new(FaultMode::Refuse);
+            gateway.set_fault(id, if is_paused { refuse() } else { decline() });
             let process = bill_durably(stage, subscription, 0).await?;
             stage.reached(&process, "waiting").await?;
             process.signal("cancelPayment", &Value::Null).await?;

@@ -7,8 +7,11 @@ use chrono::{DateTime, TimeDelta};
 use chrono_tz::Europe::Berlin;
 use chrono_tz::UTC;
 use partner_core::client::Process;
+use partner_local::gateway::{Fault, FaultMode};
 use partner_payment::billing_calendar::{BillingCalendar, BillingPeriod};
-use partner_tests::branches::subscription_payment::{bill_durably, decline, decline_for_good};
+use partner_tests::branches::subscription_payment::{
+    bill, bill_durably, decline, decline_for_good,
+};
 use partner_tests::history;
 use partner_tests::stage::{PATIENCE, Stage, on_stage};
 use partner_tests::subscriptions::{PRICE, Subscription};
@@ -198,6 +201,77 @@ fn a_long_schedule_goes_on_as_a_new_run() -> Result<()> {
         // The second run's history is its own: six of the thirty periods.
         let events = process.history().await?;
         assert!(events.len() < 6 * 21 + 20, "{}", events.len());
+        Ok(())
+    })
+}
+
+#[test]
+fn a_gateway_that_is_down_pauses_a_schedule_and_does_not_end_it() -> Result<()> {
+    on_stage(async |stage| {
+        let now = stage.now().await?;
+        let subscription = stage.subscription_from(now, None).await?;
+        let down = Fault::new(FaultMode::Refuse).times(1);
+        stage.platform.gateway.set_fault(&subscription.id, down);
+        let process = bill_durably(stage, &subscription, 1).await?;
+        charged(stage, &subscription, 1).await?;
+        assert_eq!(end(stage, &process).await?["success"], true);
+        let waited = history::seconds(&process.history().await?);
+        assert!((3_600..DAY).contains(&waited), "{waited} s");
+        let row = stage.shop.subscription(&subscription.id).await?;
+        assert_eq!(row.failed_payment_count, 0);
+        Ok(())
+    })
+}
+
+/// The user gives another card while the subscription is suspended, and nobody tells the run.
+#[test]
+fn another_card_is_seen_when_the_window_ends() -> Result<()> {
+    on_stage(async |stage| {
+        let subscription = stage.subscription_from(stage.now().await?, None).await?;
+        let statements = format!(
+            "CREATE FUNCTION give_another_card() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN
+                 NEW.stored_method := 'cus_1/pm_card_visa';
+                 NEW.payment_method_version := OLD.payment_method_version + 1;
+                 RETURN NEW;
+             END $$;
+             CREATE TRIGGER give_another_card BEFORE UPDATE OF status ON subscriptions FOR EACH ROW
+                 WHEN (NEW.id = '{}' AND NEW.status = 'suspended')
+                 EXECUTE FUNCTION give_another_card();",
+            subscription.id
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
+            .execute(stage.shop.pool())
+            .await?;
+        let gateway = &stage.platform.gateway;
+        gateway.set_fault(&subscription.id, decline_for_good().times(1));
+        let process = bill_durably(stage, &subscription, 1).await?;
+        charged(stage, &subscription, 1).await?;
+        assert_eq!(end(stage, &process).await?["success"], true);
+        let row = stage.shop.subscription(&subscription.id).await?;
+        assert_eq!(row.status, "active");
+        Ok(())
+    })
+}
+
+/// Another run has just been declined: this one waits for the day of the next attempt.
+#[test]
+fn a_schedule_keeps_the_day_that_another_run_has_set() -> Result<()> {
+    on_stage(async |stage| {
+        let subscription = stage.subscription_from(stage.now().await?, None).await?;
+        let gateway = &stage.platform.gateway;
+        gateway.set_fault(&subscription.id, decline().times(1));
+        let first = bill(stage, &subscription, "by-the-caller").await?;
+        assert_eq!(stage.result(&first).await?["retryCount"], 1);
+        let process = bill_durably(stage, &subscription, 1).await?;
+        charged(stage, &subscription, 1).await?;
+        assert_eq!(end(stage, &process).await?["success"], true);
+        let waited = history::seconds(&process.history().await?);
+        assert!(
+            (3 * DAY - 600..3 * DAY + 600).contains(&waited),
+            "{waited} s"
+        );
+        assert_eq!(stage.charges(&subscription).await?.len(), 2);
         Ok(())
     })
 }

@@ -226,7 +226,7 @@ impl SubscriptionActivities {
             None
         };
         let billing = Billing {
-            billable: answer::is_billable(&subscription, due.starts <= as_of, input.settle),
+            billable: answer::is_billable(&subscription, &due, as_of, input.settle),
             period: due.period,
             due_at: due.starts,
             attempt: due.attempt,

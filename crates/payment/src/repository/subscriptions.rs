@@ -153,7 +153,8 @@ impl SubscriptionRepository {
             &mut transaction,
             id,
             &standing,
-            subscription.declined_version,
+            // A suspension by somebody is not lifted by another payment method.
+            subscription.declined_version.filter(|_| from == to),
         )
         .await?;
         transaction.commit().await?;
@@ -185,7 +186,8 @@ pub(super) async fn apply(
     };
     let declined_version = match charged.decline {
         Some(_) => Some(declined_version(&subscription, charged)?),
-        None => subscription.declined_version,
+        // Paid: whoever suspends it later does not mean what was declined before.
+        None => None,
     };
     let at = match as_of {
         Some(at) => at,

@@ -49,6 +49,10 @@ use crate::activities::subscription::{
 use crate::model::SubscriptionStatus;
 use crate::settings::Schedule;
 
+/// How long a durable schedule waits before it tries again what a system that was down kept from it,
+/// in seconds: an hour, after all the attempts of the activities.
+const TECHNICAL_PAUSE: u64 = 3_600;
+
 /// How many periods a run of a durable schedule bills before a new run goes on, with a short history
 /// and on the code of its day: two years by the month, some 500 events.
 const PERIODS_PER_RUN: u32 = 24;
@@ -192,9 +196,26 @@ fn accept(
 
 /// Makes one attempt; with a durable schedule as many as it has, period by period.
 async fn bill(ctx: &Context, subscription: &Subscription) -> Result<End, Problem> {
+    let mut schedule = Schedule::Caller;
     let mut periods = 0;
+    // What a suspended subscription was left with when its window began.
+    let mut left_with = None;
     loop {
-        let (outcome, schedule) = attempt(ctx, subscription).await?;
+        let outcome = match attempt(ctx, subscription, &mut schedule).await {
+            Ok(outcome) => outcome,
+            // A schedule outlives a system that is down.
+            Err(problem) if schedule == Schedule::Durable && may_pass(&problem) => {
+                match wait(ctx, after(ctx, TECHNICAL_PAUSE)).await? {
+                    Woken::Cancel => return Ok(end(ctx, cancelled(ctx))),
+                    Woken::Time | Woken::Retry => continue,
+                }
+            }
+            Err(problem) => return Err(problem),
+        };
+        if let Some(before) = left_with.take_if(|_| outcome.is_suspended()) {
+            // The window is over, and the user did not pay after all.
+            return Ok(end(ctx, before));
+        }
         let Some(next) = next_wait(ctx, &outcome, schedule) else {
             return Ok(end(ctx, outcome));
         };
@@ -202,8 +223,8 @@ async fn bill(ctx: &Context, subscription: &Subscription) -> Result<End, Problem
             // Nothing is owed: only the schedule ends.
             Woken::Cancel if outcome.is_settled() => return Ok(end(ctx, outcome)),
             Woken::Cancel => return Ok(end(ctx, cancelled(ctx))),
-            // The user did not pay after all.
-            Woken::Time if outcome.is_suspended() => return Ok(end(ctx, outcome)),
+            // Somebody may have given another payment method, or lifted the suspension.
+            Woken::Time if outcome.is_suspended() => left_with = Some(outcome),
             Woken::Time if outcome.is_settled() => {
                 periods += 1;
                 if periods == PERIODS_PER_RUN || ctx.continue_as_new_suggested() {
@@ -219,28 +240,64 @@ async fn bill(ctx: &Context, subscription: &Subscription) -> Result<End, Problem
 async fn attempt(
     ctx: &Context,
     subscription: &Subscription,
-) -> Result<(Outcome, Schedule), Problem> {
+    schedule: &mut Schedule,
+) -> Result<Outcome, Problem> {
+    let mut settle = false;
     loop {
-        let details = read(ctx, subscription).await?;
-        let schedule = details.billing.schedule;
+        // Asked for while this looks, it counts for the next look.
+        settle |= ctx.state_mut(|state| std::mem::take(&mut state.retry_requested));
+        let details = read(ctx, subscription, settle).await?;
+        *schedule = details.billing.schedule;
         if stop_asked(ctx)? {
-            return Ok((cancelled(ctx), Schedule::Caller));
+            return Ok(cancelled(ctx));
+        }
+        let was_asked = ctx.state(|state| state.retry_requested);
+        if was_asked && details.status == SubscriptionStatus::Suspended {
+            continue;
         }
         if !details.billing.billable {
-            return Ok((not_charged(&details), schedule));
+            return Ok(not_charged(&details));
         }
-        let charged = charge(ctx, subscription, &details.billing).await?;
+        if let Some(planned) = planned(ctx, &details, settle) {
+            return Ok(planned);
+        }
+        let charged = charge(ctx, subscription, &details.billing, settle).await?;
         let Some(outcome) = outcome_of(charged, &details.billing) else {
             continue;
         };
         let warning = notice::tell(ctx, subscription, &details, &outcome).await;
-        return Ok((outcome.with_warning(warning), schedule));
+        return Ok(outcome.with_warning(warning));
     }
 }
 
-async fn read(ctx: &Context, subscription: &Subscription) -> Result<SubscriptionDetails, Problem> {
+/// The next attempt of a durable schedule has its day; another run may have made the last one.
+fn planned(ctx: &Context, details: &SubscriptionDetails, settle: bool) -> Option<Outcome> {
+    let is_durable = details.billing.schedule == Schedule::Durable;
+    let retry_at = details.billing.retry_at.filter(|at| *at > now(ctx))?;
+    (is_durable && !settle).then_some(Outcome::Retry {
+        failures: details.failed_payment_count,
+        retry_at: Some(retry_at),
+        warning: None,
+    })
+}
+
+/// Whether a problem is of the systems, and not of the subscription.
+const fn may_pass(problem: &Problem) -> bool {
+    matches!(
+        problem.code,
+        ErrorCode::GatewayError
+            | ErrorCode::DatabaseError
+            | ErrorCode::ExternalServiceError
+            | ErrorCode::Timeout
+    )
+}
+
+async fn read(
+    ctx: &Context,
+    subscription: &Subscription,
+    settle: bool,
+) -> Result<SubscriptionDetails, Problem> {
     enter(ctx, Step::Reading);
-    let settle = ctx.state_mut(|state| std::mem::take(&mut state.retry_requested));
     let input = GetSubscriptionDetailsInput {
         subscription_id: subscription.input.subscription_id.to_string(),
         expected: Some(ExpectedSubscription {
@@ -270,6 +327,7 @@ async fn charge(
     ctx: &Context,
     subscription: &Subscription,
     billing: &Billing,
+    settle: bool,
 ) -> Result<ChargeSubscriptionResult, Problem> {
     enter(ctx, Step::Charging);
     let input = ChargeSubscriptionInput {
@@ -277,6 +335,7 @@ async fn charge(
         period: billing.period.clone(),
         attempt: billing.attempt,
         as_of: now(ctx),
+        settle,
     };
     let gateway = policies(ctx).gateway();
     let options = gateway.detached("charge the subscription");
@@ -351,20 +410,22 @@ fn next_wait(ctx: &Context, outcome: &Outcome, schedule: Schedule) -> Option<Dat
     if schedule == Schedule::Caller {
         return None;
     }
-    let after = |seconds: u64| {
-        let seconds = TimeDelta::try_seconds(i64::try_from(seconds).unwrap_or(i64::MAX));
-        seconds.and_then(|wait| now(ctx).checked_add_signed(wait))
-    };
     match outcome {
         Outcome::Paid {
             next_payment_date, ..
         } => Some(*next_payment_date),
         Outcome::AlreadyPaid { due_at, .. } | Outcome::NotDue { due_at } => Some(*due_at),
         Outcome::Retry { retry_at, .. } => *retry_at,
-        Outcome::Suspended { window_seconds, .. } => after(*window_seconds),
-        Outcome::Inactive { suspended_for } => suspended_for.and_then(after),
+        Outcome::Suspended { window_seconds, .. } => Some(after(ctx, *window_seconds)),
+        Outcome::Inactive { suspended_for } => suspended_for.map(|window| after(ctx, window)),
         Outcome::Cancelled { .. } => None,
     }
+}
+
+fn after(ctx: &Context, seconds: u64) -> DateTime<Utc> {
+    let wait = TimeDelta::try_seconds(i64::try_from(seconds).unwrap_or(i64::MAX));
+    let at = wait.and_then(|wait| now(ctx).checked_add_signed(wait));
+    at.unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 async fn wait(ctx: &Context, until: DateTime<Utc>) -> Result<Woken, Problem> {

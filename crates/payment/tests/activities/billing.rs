@@ -58,6 +58,7 @@ fn input(id: &str, period: &str, attempt: u32, as_of: DateTime<Utc>) -> ChargeSu
         period: period.to_owned(),
         attempt,
         as_of,
+        settle: false,
     }
 }
 
@@ -90,7 +91,14 @@ async fn run(
 ) -> Result<ChargeSubscriptionResult> {
     let billing = billing(world, id, as_of, settle).await?;
     ensure!(billing.billable, "{billing:?}");
-    let input = || input(id, &billing.period, billing.attempt, as_of).into();
+    let input = input(id, &billing.period, billing.attempt, as_of);
+    let input = || {
+        ChargeSubscriptionInput {
+            settle,
+            ..input.clone()
+        }
+        .into()
+    };
     let first = done(world.subscriptions.charge(input()).await)?;
     let again = done(world.subscriptions.charge(input()).await)?;
     let found = done(world.subscriptions.lookup(input()).await)?;
@@ -641,5 +649,77 @@ async fn an_order_of_the_same_id_is_another_charge() -> Result<()> {
     assert!(done(world.refund("same").await)?.refunded);
     assert_eq!(world.kept("same"), PRICE, "the order's alone goes back");
     assert!(done(charge(&world, "same", 1).await)?.success);
+    Ok(())
+}
+
+/// Suspends a subscription as an operator would.
+async fn suspend(world: &World, id: &str) -> Result<()> {
+    let input = format!(r#"{{"subscriptionId":"{id}","status":"suspended"}}"#);
+    done(
+        world
+            .subscriptions
+            .update(crate::support::json(&input))
+            .await,
+    )?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_suspension_by_somebody_is_not_lifted_by_another_payment_method() -> Result<()> {
+    let another_card =
+        "UPDATE subscriptions SET stored_method = 'cus_1/pm_card_visa' WHERE id = $1";
+    // Paid with the new card before it is suspended, or declined with the old one only.
+    for is_paid_in_between in [true, false] {
+        let world = world_of(&["sub-1"]).await?;
+        world
+            .gateway
+            .set_fault("sub-1", decline("insufficient_funds"));
+        run(&world, "sub-1", anchor(), false).await?;
+        set(&world, another_card, "sub-1").await?;
+        if is_paid_in_between {
+            ensure!(run(&world, "sub-1", day(3), false).await?.success);
+        }
+        suspend(&world, "sub-1").await?;
+        let charged = world.times_charged("sub-1");
+        for (settle, expected) in [(false, false), (true, true)] {
+            let owed = billing(&world, "sub-1", day(400), settle).await?;
+            assert_eq!(owed.billable, expected, "{owed:?}");
+        }
+        assert_eq!(world.times_charged("sub-1"), charged);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn suspended_after_the_caller_looked_it_is_not_charged() -> Result<()> {
+    let world = world_of(&["sub-1"]).await?;
+    let owed = billing(&world, "sub-1", anchor(), false).await?;
+    ensure!(owed.billable, "{owed:?}");
+    suspend(&world, "sub-1").await?;
+    let answer = done(charge(&world, "sub-1", owed.attempt).await)?;
+    assert!(!answer.success && !answer.refunded, "{answer:?}");
+    assert_eq!(answer.subscription_status, SubscriptionStatus::Suspended);
+    assert_eq!(world.times_charged("sub-1"), 0);
+    // The attempt is closed; paying what is owed takes the next.
+    let paid = run(&world, "sub-1", anchor(), true).await?;
+    assert!(paid.success, "{paid:?}");
+    assert_eq!(world.times_charged("sub-1"), 1);
+    Ok(())
+}
+
+/// The run that charged is gone, and the subscription has ended since: the next run finds the money
+/// and gives it back.
+#[tokio::test]
+async fn a_charge_that_nobody_heard_of_is_settled_after_the_subscription_ended() -> Result<()> {
+    let world = world_of(&["sub-1"]).await?;
+    let lost = Fault::once(FaultMode::DropAfterCommit);
+    world.gateway.set_fault("sub-1", lost);
+    failed(charge(&world, "sub-1", 1).await)?.is("GATEWAY_ERROR", true)?;
+    cancel(&world, "sub-1").await?;
+    let owed = billing(&world, "sub-1", day(40), false).await?;
+    assert!(owed.billable, "it is not looked for: {owed:?}");
+    let answer = done(charge(&world, "sub-1", owed.attempt).await)?;
+    assert!(answer.refunded, "{answer:?}");
+    assert!(!billing(&world, "sub-1", day(40), false).await?.billable);
     Ok(())
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::ExpectedSubscription;
+use crate::due::Due;
 use crate::error::PaymentError;
 use crate::model::SubscriptionStatus;
 use crate::repository::Subscription;
@@ -75,17 +76,27 @@ impl SubscriptionDetails {
     }
 }
 
-/// Whether what is due shall be charged.
+/// Whether there is something to charge, or a charge to find out about.
 ///
-/// A suspended subscription is charged if someone asks for it, or if its user pays with something
-/// else than what was declined.
-pub(super) fn is_billable(subscription: &Subscription, is_due: bool, settle: bool) -> bool {
-    is_due
-        && match subscription.standing.status {
-            SubscriptionStatus::Active => true,
-            SubscriptionStatus::Suspended => settle || subscription.has_new_method(),
-            SubscriptionStatus::Cancelled | SubscriptionStatus::Expired => false,
-        }
+/// A charge that is under way is brought to its end however the subscription stands by now, or its
+/// money would be kept without anyone knowing.
+pub(super) fn is_billable(
+    subscription: &Subscription,
+    due: &Due,
+    as_of: DateTime<Utc>,
+    settle: bool,
+) -> bool {
+    due.is_under_way || due.starts <= as_of && may_begin(subscription, settle)
+}
+
+/// Whether a new charge may begin. A suspended subscription is charged if someone asks for it, or if
+/// its user pays with something else than what was declined.
+pub(super) fn may_begin(subscription: &Subscription, settle: bool) -> bool {
+    match subscription.standing.status {
+        SubscriptionStatus::Active => true,
+        SubscriptionStatus::Suspended => settle || subscription.has_new_method(),
+        SubscriptionStatus::Cancelled | SubscriptionStatus::Expired => false,
+    }
 }
 
 /// Names every field in which the caller and the subscription disagree.

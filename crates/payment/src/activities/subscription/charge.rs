@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::SubscriptionActivities;
+use super::answer::may_begin;
 use crate::activities::gateway::first_attempt;
 use crate::error::PaymentError;
 use crate::model::{ChargeOutcome, ChargeSubject, SubscriptionStatus};
@@ -22,6 +23,9 @@ pub struct ChargeSubscriptionInput {
     pub attempt: u32,
     /// When: what follows from the outcome is counted from here.
     pub as_of: DateTime<Utc>,
+    /// Whether what is owed shall be paid although the subscription is suspended.
+    #[serde(default)]
+    pub settle: bool,
 }
 
 /// How it went, and how the subscription stands.
@@ -74,8 +78,8 @@ impl SubscriptionActivities {
         input: &ChargeSubscriptionInput,
     ) -> Result<ChargeSubscriptionResult, PaymentError> {
         let subscription = self.find(&input.subscription_id).await?;
-        // Nothing is begun any more; what was begun before is settled.
-        if subscription.standing.status.is_final() {
+        // Nothing is begun, also if that changed since the caller looked; what was begun is settled.
+        if !may_begin(&subscription, input.settle) {
             return self.settle_attempt(input).await;
         }
         let attempt = input.attempt.max(1);
