@@ -9,6 +9,9 @@ ALTER TABLE users
     ADD COLUMN status_reason text,
     ADD CONSTRAINT users_quiet_hours_whole CHECK ((quiet_from IS NULL) = (quiet_until IS NULL));
 
+-- Whoever tells a user something may know them by their address.
+CREATE INDEX users_email ON users (lower(email));
+
 -- The state machine of a user, for everyone who writes this table.
 CREATE TABLE user_status_steps (
     from_status text NOT NULL,

@@ -29,9 +29,9 @@ pub struct UpdateUserStatusInput {
     /// What they are called.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<PersonName>,
-    /// A user of this status is left as they are, and the answer says so by its status.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unless: Option<UserStatus>,
+    /// A user of one of these statuses is left as they are, and the answer says so by its status.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unless: Vec<UserStatus>,
 }
 
 /// What they are.
@@ -79,7 +79,7 @@ impl AccountActivities {
             user_id: &input.user_id,
             status: input.status,
             reason: reason.as_deref(),
-            unless: input.unless,
+            unless: &input.unless,
             profile: profile.map(|(email, name)| Profile { email, name }),
         };
         let status = self

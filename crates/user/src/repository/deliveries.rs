@@ -252,6 +252,8 @@ impl Delivery {
         state: DeliveryState,
         last_error: Option<&str>,
     ) -> Result<(), UserError> {
+        // It quotes the other side, and PostgreSQL's text holds everything but this character.
+        let last_error = last_error.map(|text| text.replace('\0', ""));
         sqlx::query!(
             "UPDATE deliveries
              SET state = $5, last_error = $6, updated_at = now()

@@ -38,11 +38,16 @@ impl RecipientRepository {
         Self { pool }
     }
 
-    /// The user with this id; an email address that is no user's id is its own recipient.
+    /// The user with this id or, if there is none, with this email address: what they want holds
+    /// under either. An address that is no user's is its own recipient.
     pub async fn resolve(&self, user_id: &str) -> Result<Recipient, UserError> {
         let user = sqlx::query_as!(
             ReachableUser,
-            "SELECT id, email, name FROM users WHERE id = $1",
+            "SELECT id, email, name
+             FROM users
+             WHERE id = $1 OR lower(email) = lower($1)
+             ORDER BY id = $1 DESC, id
+             LIMIT 1",
             user_id
         )
         .fetch_optional(&self.pool)
@@ -56,7 +61,11 @@ impl RecipientRepository {
     /// When the user is to be left alone; nothing if never, as with everyone who has no account.
     pub async fn quiet_hours(&self, user_id: &str) -> Result<Option<QuietHours>, UserError> {
         let user = sqlx::query!(
-            "SELECT time_zone, quiet_from, quiet_until FROM users WHERE id = $1",
+            "SELECT time_zone, quiet_from, quiet_until
+             FROM users
+             WHERE id = $1 OR lower(email) = lower($1)
+             ORDER BY id = $1 DESC, id
+             LIMIT 1",
             user_id
         )
         .fetch_optional(&self.pool)

@@ -22,8 +22,8 @@ pub struct StatusChange<'a> {
     pub status: UserStatus,
     /// Why; a status without a reason clears that of the one before.
     pub reason: Option<&'a str>,
-    /// A user of this status is left as they are.
-    pub unless: Option<UserStatus>,
+    /// A user of one of these statuses is left as they are.
+    pub unless: &'a [UserStatus],
     /// What is known of them, to create them by if they do not exist.
     pub profile: Option<Profile<'a>>,
 }
@@ -53,7 +53,7 @@ impl UserRepository {
             create_if_unknown(&mut transaction, change.user_id, profile).await?;
         }
         let from = lock(&mut transaction, change.user_id).await?;
-        let status = if change.unless == Some(from) {
+        let status = if change.unless.contains(&from) {
             from
         } else {
             update(&mut transaction, change, from).await?;

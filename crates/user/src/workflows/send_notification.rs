@@ -15,7 +15,7 @@
 
 mod state;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use partner_core::activity_options::ActivityPolicies;
 use partner_core::contracts::notification::{
     ChannelOutcome, ChannelStatus, NotificationContract, SendNotificationInput,
@@ -37,6 +37,7 @@ pub use self::state::{
 use crate::activities::notification::{
     NotificationActivities, PlanNotificationInput, ProcessNotificationInput,
 };
+use crate::notification::Notification;
 
 /// The workflow, with what its queries need.
 #[workflow]
@@ -56,6 +57,12 @@ impl SendNotification {
         }
     }
 }
+
+/// How long after their end quiet hours are certainly over.
+const SOON: TimeDelta = TimeDelta::minutes(15);
+
+/// The longest workflow id that is part of a key as it is.
+const LONGEST_ID: usize = 400;
 
 type Context = WorkflowContext<SendNotification>;
 
@@ -109,8 +116,12 @@ async fn notify(
 ) -> Result<SendNotificationWorkflowResult, Problem> {
     let notification = accept(ctx, input)
         .map_err(|invalid| Problem::new(ErrorCode::ValidationError, invalid.to_string()))?;
-    if let Some(until) = plan(ctx, &notification).await? {
+    while let Some(until) = plan(ctx, &notification).await? {
         wait(ctx, until).await?;
+        // Woken much later, for want of a worker, it may be night again.
+        if now(ctx) - until < SOON {
+            break;
+        }
     }
     stop_if_cancelled(ctx)?;
     let sent = send(ctx, &notification).await;
@@ -122,9 +133,6 @@ fn accept(
     input: Wire<SendNotificationWorkflowInput>,
 ) -> Result<SendNotificationInput, InvalidInput> {
     let input = input.into_result()?;
-    if input.message.trim().is_empty() {
-        return Err(InvalidInput::new("message: must not be empty"));
-    }
     let id = input
         .notification_id
         .unwrap_or_else(|| key(ctx.workflow_id(), input.kind, &input.message));
@@ -133,7 +141,7 @@ fn accept(
         state.details.user_id = Some(input.user_id.to_string());
         state.details.kind = Some(input.kind);
     });
-    Ok(SendNotificationInput {
+    let notification = SendNotificationInput {
         user_id: input.user_id.into(),
         kind: input.kind.as_str().to_owned(),
         message: input.message,
@@ -143,7 +151,10 @@ fn accept(
         channels: None,
         critical: input.critical,
         notification_id: Some(id),
-    })
+    };
+    // What the sending would refuse is refused now, and not after a night's wait.
+    Notification::read(&notification, "").map_err(|error| InvalidInput::new(error.to_string()))?;
+    Ok(notification)
 }
 
 /// One notification for the ledger: what this workflow id says. The same id may be used again for
@@ -153,7 +164,12 @@ fn key(workflow_id: &str, kind: NotificationType, message: &str) -> String {
     hash.update(kind.as_str());
     hash.update([0]);
     hash.update(message);
-    format!("{workflow_id}/{}", hex::encode(&hash.finalize()[..8]))
+    let said = hex::encode(&hash.finalize()[..8]);
+    if workflow_id.chars().count() > LONGEST_ID {
+        let id = hex::encode(Sha256::digest(workflow_id));
+        return format!("{id}/{said}");
+    }
+    format!("{workflow_id}/{said}")
 }
 
 /// When it may go out, if not now.

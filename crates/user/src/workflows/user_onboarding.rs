@@ -145,7 +145,7 @@ async fn begin(ctx: &Context, user: &UserOnboardingInput) -> Result<UserStatus, 
     let input = UpdateUserStatusInput {
         email: Some(user.email.clone()),
         name: Some(user.name.clone()),
-        ..become_unless(user, UserStatus::Onboarding, UserStatus::Active)
+        ..become_unless(user, UserStatus::Onboarding, &[UserStatus::Active])
     };
     update_status(ctx, input, "begin the onboarding").await
 }
@@ -196,7 +196,7 @@ async fn announce(ctx: &Context, user: &UserOnboardingInput) -> Result<(), Probl
 async fn activate(ctx: &Context, user: &UserOnboardingInput) -> Result<(), Problem> {
     next(ctx, Step::Activating)?;
     // By itself, suspended -> active is a legal step: that of the person who lifts a suspension.
-    let input = become_unless(user, UserStatus::Active, UserStatus::Suspended);
+    let input = become_unless(user, UserStatus::Active, &[UserStatus::Suspended]);
     match update_status(ctx, input, "activate the user").await? {
         UserStatus::Active => Ok(()),
         status => Err(Problem::new(
@@ -226,9 +226,16 @@ async fn confirm(ctx: &Context, user: &UserOnboardingInput) -> Result<(), Proble
 /// Leaves the user `onboarding_failed`, and says what went wrong.
 async fn give_up(ctx: &Context, user: &UserOnboardingInput, problem: Problem) -> Problem {
     enter(ctx, Step::MarkingFailed);
+    let mine = ctx.state(|state| state.details.user_status == Some(UserStatus::Active));
+    let unless: &[_] = if mine {
+        &[UserStatus::Suspended]
+    } else {
+        // Active by another run, under another id: that one's success is not this one's to undo.
+        &[UserStatus::Suspended, UserStatus::Active]
+    };
     let input = UpdateUserStatusInput {
         reason: Some(problem.message.clone()),
-        ..become_unless(user, UserStatus::OnboardingFailed, UserStatus::Suspended)
+        ..become_unless(user, UserStatus::OnboardingFailed, unless)
     };
     let options = policies(ctx).notification();
     let options = options.undo("mark the onboarding as failed");
@@ -248,7 +255,7 @@ async fn give_up(ctx: &Context, user: &UserOnboardingInput, problem: Problem) ->
 fn become_unless(
     user: &UserOnboardingInput,
     status: UserStatus,
-    unless: UserStatus,
+    unless: &[UserStatus],
 ) -> UpdateUserStatusInput {
     UpdateUserStatusInput {
         user_id: user.user_id.clone(),
@@ -256,7 +263,7 @@ fn become_unless(
         reason: None,
         email: None,
         name: None,
-        unless: Some(unless),
+        unless: unless.to_vec(),
     }
 }
 

@@ -242,8 +242,9 @@ async fn a_user_of_the_excepted_status_is_left_as_they_are() -> Result<()> {
             .bind(id)
             .execute(&users.pool)
             .await?;
-        let json =
-            format!(r#"{{"userId":"{id}","status":"{to}","reason":"another","unless":"{from}"}}"#);
+        let json = format!(
+            r#"{{"userId":"{id}","status":"{to}","reason":"another","unless":["{from}"]}}"#
+        );
         for _ in 0..2 {
             assert_eq!(users.done(&json).await?, from);
             assert_eq!(users.status(id).await?, id);
@@ -253,10 +254,10 @@ async fn a_user_of_the_excepted_status_is_left_as_they_are() -> Result<()> {
     }
     // Everyone else moves on, or is refused, as without it.
     users.put("new", Pending).await?;
-    let json = r#"{"userId":"new","status":"onboarding","unless":"active"}"#;
+    let json = r#"{"userId":"new","status":"onboarding","unless":["active"]}"#;
     assert_eq!(users.done(json).await?, Onboarding);
     users
-        .refused(r#"{"userId":"suspended","status":"onboarding","unless":"active"}"#)
+        .refused(r#"{"userId":"suspended","status":"onboarding","unless":["active"]}"#)
         .await?;
     Ok(())
 }
@@ -273,7 +274,7 @@ async fn input_of_another_shape_is_refused_for_good() -> Result<()> {
         r#"{"userId":"ana","status":"lost"}"#,
         r#"{"userId":"ana","status":"onboarding","email":"ana"}"#,
         r#"{"userId":"ana","status":"onboarding","name":" "}"#,
-        r#"{"userId":"ana","status":"onboarding","unless":"lost"}"#,
+        r#"{"userId":"ana","status":"onboarding","unless":["lost"]}"#,
     ] {
         users.refused(json).await?;
     }

@@ -129,6 +129,26 @@ async fn the_gate_is_closed_to_an_attempt_that_another_one_overtook() -> Result<
 }
 
 #[tokio::test]
+async fn an_attempt_that_was_overtaken_changes_nothing_about_the_later_one() -> Result<()> {
+    let world = World::start().await?;
+    let ledger = &world.emails.ledger;
+    for answer in [
+        MailerError::Deferred("451".to_owned()),
+        MailerError::Refused("550".to_owned()),
+    ] {
+        world.run("DELETE FROM deliveries").await?;
+        let overtaken = async |_gate: Delivery| {
+            crash(ledger, Crash::AfterTheGate).await.unwrap();
+            Err(answer.into())
+        };
+        let ended = ledger.deliver(message(false), overtaken).await;
+        assert!(ended.is_err(), "{ended:?}");
+        assert_eq!(world.delivery(ID).await?, ("handed_over".to_owned(), 2));
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_crashed_before_the_gate_is_sent_by_the_next_attempt() -> Result<()> {
     let world = World::start().await?;
     let ledger = &world.emails.ledger;
@@ -290,5 +310,19 @@ async fn a_refusal_stands_for_its_sender_and_may_be_tried_by_another() -> Result
 
     assert_eq!(attempt(ledger, Ok(())).await?, Delivered::Sent);
     assert_eq!(no_attempt(ledger, false).await?, Delivered::Sent);
+    Ok(())
+}
+
+/// PostgreSQL's text does not hold every character that the other side may say.
+#[tokio::test]
+async fn whatever_the_other_side_says_is_written_down() -> Result<()> {
+    let world = World::start().await?;
+    let ledger = &world.emails.ledger;
+    let busy = MailerError::Deferred("451 \0 try later".to_owned());
+    let error = attempt(ledger, Err(busy)).await.err();
+    let error = error.context("it was sent")?;
+    assert!(error.is_retryable(), "{error:?}");
+    assert_eq!(world.delivery(ID).await?, ("sending".to_owned(), 1));
+    assert_eq!(attempt(ledger, Ok(())).await?, Delivered::Sent);
     Ok(())
 }

@@ -471,3 +471,28 @@ async fn what_breaks_a_rule_is_refused_for_good_and_nobody_is_told() -> Result<(
     assert_eq!(world.deliveries().await?, 0);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_user_is_the_same_by_their_id_and_by_their_address() -> Result<()> {
+    let world = World::with_ana().await?;
+    let input = notification(json!({"userId": "Ana@Example.com"}))?;
+    let result = done(world.tell(input).await)?;
+    assert_eq!(
+        stands(&result.channels)?,
+        json!({"email": "sent", "in_app": "sent", "push": "sent"})
+    );
+    world
+        .run(
+            "INSERT INTO notification_preferences (user_id, type, channel, enabled)
+             VALUES ('ana', '*', '*', false)",
+        )
+        .await?;
+    let muted = notification(json!({"userId": ANA, "notificationId": "another"}))?;
+    let result = done(world.tell(muted).await)?;
+    assert_eq!(
+        stands(&result.channels)?,
+        json!({"email": "muted", "in_app": "muted", "push": "muted"})
+    );
+    assert_eq!(reached(&world).await?, (1, 1, 1));
+    Ok(())
+}

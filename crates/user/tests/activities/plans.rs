@@ -95,3 +95,12 @@ async fn a_time_zone_that_is_none_is_named() -> Result<()> {
     assert!(failure.message.contains("\"Mars\""), "{failure:?}");
     Ok(())
 }
+
+#[tokio::test]
+async fn quiet_hours_are_kept_under_the_users_address_too() -> Result<()> {
+    let world = world().await?;
+    let morning: DateTime<Utc> = MORNING.parse()?;
+    let planned = planned(&world, json!({"userId": "ana@example.com"})).await?;
+    assert_eq!(planned, Some(morning));
+    Ok(())
+}

@@ -36,7 +36,8 @@ pub(super) fn report(
                 let reason = chain(&error);
                 tracing::warn!(
                     notification.channel = channel,
-                    error = reason,
+                    // Not the words, which may quote an address: they are in the ledger.
+                    error.code = %error.code(),
                     "channel failed"
                 );
                 errors.push(error);
