@@ -227,9 +227,8 @@ impl Mailer for SmtpMailer {
     async fn send(&self, mail: &Mail, gate: &dyn HandOver) -> Result<(), MailerError> {
         let message = message::build(&self.from, mail)?;
         let (envelope, content) = (message.envelope(), message.formatted());
-        let mut connection = self
-            .step(self.connection(), MailerError::Unreachable)
-            .await?;
+        let connected = self.step(self.connection(), MailerError::Unreachable);
+        let mut connection = connected.await.map_err(not_about_the_mail)?;
         let parameters = parameters(&connection, envelope, &content)?;
         self.step(
             announce(&mut connection, envelope, parameters),
@@ -243,6 +242,14 @@ impl Mailer for SmtpMailer {
         // conversation; only this one is at its end.
         self.keep_idle(connection);
         Ok(())
+    }
+}
+
+/// A relay that refuses us, by its greeting or at the login, has said nothing of the mail.
+fn not_about_the_mail(error: MailerError) -> MailerError {
+    match error {
+        MailerError::Refused(reason) => MailerError::Unreachable(reason),
+        other => other,
     }
 }
 

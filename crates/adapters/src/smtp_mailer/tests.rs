@@ -306,10 +306,15 @@ async fn the_login_is_used() {
 }
 
 #[tokio::test]
+async fn a_relay_that_refuses_us_has_not_refused_the_mail() {
+    let sent = send(&[&["554 go away"]], LONG).await;
+    assert!(matches!(sent, Err(MailerError::Unreachable(_))), "{sent:?}");
+}
+
+#[tokio::test]
 async fn a_permanent_refusal_is_refused_at_every_step() {
     for scripts in [
-        [&["554 go away"] as Script].as_slice(),
-        &[&[GREETING, EHLO, "550 no such sender"]],
+        [&[GREETING, EHLO, "550 no such sender"] as Script].as_slice(),
         &[&[GREETING, EHLO, OK, "550 no such user"]],
         &[&[GREETING, EHLO, OK, OK, "554 no data"]],
         &[&[GREETING, EHLO, OK, OK, GO_AHEAD, "554 is spam"]],
