@@ -402,6 +402,14 @@ fn notification_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
         "push.subject: expected mailto:name@domain or https://...",
     );
     rule(
+        3 * config.smtp.timeout < config.activities.timeouts.short,
+        "smtp.timeout: three steps of it must be shorter than activities.timeouts.short",
+    );
+    rule(
+        config.notifications.max_attachment_bytes >= 65_536,
+        "notifications.max_attachment_bytes: at least 65536, the welcome package brings a guide",
+    );
+    rule(
         config.push.timeout < config.activities.timeouts.short,
         "push.timeout: must be shorter than activities.timeouts.short",
     );
