@@ -60,7 +60,15 @@ async fn the_catalogue_is_one_json_document_with_every_name() {
             .map(|entry| entry["name"].clone())
             .collect()
     };
-    assert_eq!(named("workflow"), ["processPaymentWorkflow"]);
+    assert_eq!(
+        named("workflow"),
+        [
+            "processPaymentWorkflow",
+            "sendNotificationWorkflow",
+            "subscriptionPaymentWorkflow",
+            "userOnboardingWorkflow",
+        ]
+    );
     assert!(
         named("activity").contains(&Value::from("sendEmail")),
         "{document}"
