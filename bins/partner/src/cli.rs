@@ -22,9 +22,9 @@ explains every key.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Set the platform up, send sample orders through it, show what happened, and stop it.
+    /// Set the platform up, send sample traffic through it, show what happened, and stop it.
     ///
-    /// Exits 0 only if every expectation held: what was charged, what is in stock, what was mailed.
+    /// Exits 0 only if every expectation held: what was charged, what is in stock, who was told what.
     Demo(DemoArgs),
     /// Run the whole platform in the foreground: Temporal, PostgreSQL, inbox, gateway, worker.
     Dev(DevArgs),

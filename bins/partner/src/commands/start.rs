@@ -30,7 +30,7 @@ pub(crate) async fn run(args: StartArgs) -> anyhow::Result<ExitCode> {
         .or_else(|| workflow_id::default_for(&args.workflow, &input))
         .ok_or_else(|| {
             Usage(format!(
-                "{} has no default id for this input, give one with --id",
+                "{} has no default id for this input, give one with --id: the same id is the same process",
                 args.workflow
             ))
         })?;
