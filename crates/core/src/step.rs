@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use temporalio_common::ActivityDefinition;
 use temporalio_common::data_converters::TemporalDeserializable;
 use temporalio_sdk::{ActivityOptions, LocalActivityOptions, TimerOptions, WorkflowContext};
-use temporalio_sdk::{TimerResult, WorkflowCancellationToken};
+use temporalio_sdk::{TimerResult, WorkflowCancellationToken, WorkflowTermination};
 
 use crate::error::ErrorCode;
 use crate::problem::Problem;
@@ -71,6 +71,16 @@ pub async fn wait_until<W>(
         .summary(summary.to_owned())
         .build();
     ctx.timer(options).await == TimerResult::Fired
+}
+
+/// How a run closes that a problem ended: as cancelled if it is Temporal that asked for that, as
+/// whoever asks expects, and else as failed with the problem's code.
+pub fn closing<W>(ctx: &WorkflowContext<W>, problem: Problem) -> WorkflowTermination {
+    if problem.code == ErrorCode::Cancelled && ctx.cancellation_token().is_cancelled() {
+        WorkflowTermination::cancelled_with_details(problem.to_string())
+    } else {
+        problem.into_workflow_failure().into()
+    }
 }
 
 /// Stops a workflow that was cancelled through Temporal before its next step.

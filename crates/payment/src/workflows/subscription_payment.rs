@@ -29,12 +29,11 @@ use partner_core::error::ErrorCode;
 use partner_core::money::Money;
 use partner_core::problem::Problem;
 use partner_core::progress::{Course, ProgressAnswer, StatusAnswer};
-use partner_core::step::{local, now, remote, wait_until};
+use partner_core::step::{closing, local, now, remote, wait_until};
 use partner_core::wire::{InvalidInput, SignalText, Wire};
 use temporalio_sdk::workflows::select;
 use temporalio_sdk::{
-    ContinueAsNewOptions, SyncWorkflowContext, WorkflowContext, WorkflowContextView,
-    WorkflowResult, WorkflowTermination,
+    ContinueAsNewOptions, SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult,
 };
 use temporalio_workflow::{workflow, workflow_methods};
 
@@ -132,13 +131,7 @@ impl SubscriptionPayment {
             }
             Err(problem) => {
                 ctx.state_mut(|state| state.course.fail(&problem));
-                let by_temporal = ctx.cancellation_token().is_cancelled();
-                // Whoever cancels through Temporal expects the run to close as cancelled.
-                Err(if by_temporal && problem.code == ErrorCode::Cancelled {
-                    WorkflowTermination::cancelled_with_details(problem.to_string())
-                } else {
-                    problem.into_workflow_failure().into()
-                })
+                Err(closing(ctx, problem))
             }
         }
     }

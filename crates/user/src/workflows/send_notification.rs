@@ -23,10 +23,10 @@ use partner_core::contracts::notification::{
 use partner_core::error::ErrorCode;
 use partner_core::problem::Problem;
 use partner_core::progress::{Course, ProgressAnswer, StatusAnswer};
-use partner_core::step::{local, now, remote, stop_if_cancelled, wait_until};
+use partner_core::step::{closing, local, now, remote, stop_if_cancelled, wait_until};
 use partner_core::wire::{InvalidInput, Wire};
 use sha2::{Digest, Sha256};
-use temporalio_sdk::{WorkflowContext, WorkflowContextView, WorkflowResult, WorkflowTermination};
+use temporalio_sdk::{WorkflowContext, WorkflowContextView, WorkflowResult};
 use temporalio_workflow::{workflow, workflow_methods};
 
 use self::state::Step;
@@ -81,12 +81,7 @@ impl SendNotification {
             }
             Err(problem) => {
                 ctx.state_mut(|state| state.course.fail(&problem));
-                // Whoever cancels through Temporal expects the run to close as cancelled.
-                Err(if problem.code == ErrorCode::Cancelled {
-                    WorkflowTermination::cancelled_with_details(problem.to_string())
-                } else {
-                    problem.into_workflow_failure().into()
-                })
+                Err(closing(ctx, problem))
             }
         }
     }

@@ -23,9 +23,9 @@ use partner_core::error::ErrorCode;
 use partner_core::problem::Problem;
 use partner_core::progress::{Course, ProgressAnswer, StatusAnswer};
 use partner_core::saga::UndoFailure;
-use partner_core::step::{local, remote, stop_if_cancelled};
+use partner_core::step::{closing, local, remote, stop_if_cancelled};
 use partner_core::wire::{InvalidInput, Wire};
-use temporalio_sdk::{WorkflowContext, WorkflowContextView, WorkflowResult, WorkflowTermination};
+use temporalio_sdk::{WorkflowContext, WorkflowContextView, WorkflowResult};
 use temporalio_workflow::{workflow, workflow_methods};
 
 use self::state::Step;
@@ -76,12 +76,7 @@ impl UserOnboarding {
             }
             Err(problem) => {
                 ctx.state_mut(|state| state.course.fail(&problem));
-                // Whoever cancels through Temporal expects the run to close as cancelled.
-                Err(if problem.code == ErrorCode::Cancelled {
-                    WorkflowTermination::cancelled_with_details(problem.to_string())
-                } else {
-                    problem.into_workflow_failure().into()
-                })
+                Err(closing(ctx, problem))
             }
         }
     }
