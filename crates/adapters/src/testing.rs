@@ -1,10 +1,12 @@
-//! Servers that misbehave below HTTP, for the adapters' tests.
+//! Servers that misbehave below HTTP and a gate that is always open, for the adapters' tests.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use partner_core::ports::hand_over::{HandOver, Withheld};
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 use url::Url;
@@ -82,4 +84,15 @@ pub(crate) fn intent(id: &str, status: &str, reference: &str) -> Value {
             _ => Value::Null,
         },
     })
+}
+
+/// A gate that is always open, and keeps no books.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unrecorded;
+
+#[async_trait]
+impl HandOver for Unrecorded {
+    async fn hand_over(&self) -> Result<(), Withheld> {
+        Ok(())
+    }
 }

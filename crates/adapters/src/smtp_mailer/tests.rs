@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
 use partner_core::contact::EmailAddress;
-use partner_core::ports::hand_over::{Unrecorded, Withheld};
+use partner_core::ports::hand_over::Withheld;
 
 use super::*;
-use crate::testing::{LONG, SHORT, closed_port};
+use crate::testing::{LONG, SHORT, Unrecorded, closed_port};
 
 /// What the relay says at each step of one connection, in order; the greeting is the first.
 type Script = &'static [&'static str];

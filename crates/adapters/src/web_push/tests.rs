@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use partner_core::error::Failure as _;
-use partner_core::ports::hand_over::{Unrecorded, Withheld};
+use partner_core::ports::hand_over::Withheld;
 use serde_json::Value;
 use web_push_native::p256::SecretKey;
 use web_push_native::p256::ecdsa::signature::Verifier as _;
@@ -12,7 +12,9 @@ use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request as Received, ResponseTemplate};
 
 use super::*;
-use crate::testing::{LONG, Misbehaviour, SHORT, closed_port, http_at, misbehaving_server};
+use crate::testing::{
+    LONG, Misbehaviour, SHORT, Unrecorded, closed_port, http_at, misbehaving_server,
+};
 
 /// The keys of RFC 8291's example (appendix A).
 const DEVICE_KEY: &str = "q1dXpw3UpT5VOmu_cf_v6ih07Aems3njxI-JWgLcM94";

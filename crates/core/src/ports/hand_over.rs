@@ -23,14 +23,3 @@ pub trait HandOver: Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the message was not handed over: {0}")]
 pub struct Withheld(pub String);
-
-/// A gate that is always open: for callers that keep no books.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Unrecorded;
-
-#[async_trait]
-impl HandOver for Unrecorded {
-    async fn hand_over(&self) -> Result<(), Withheld> {
-        Ok(())
-    }
-}
