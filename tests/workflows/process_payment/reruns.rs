@@ -42,6 +42,11 @@ fn a_second_workflow_for_the_same_order_is_refused() -> Result<()> {
         service.set_fault(&order.id, HOLD_FULFILLMENT);
         let process = stage.pay(&order).await?;
         service.wait_until_held(&order.id, PATIENCE).await?;
+        // It goes out beside the handing over, and counts in the books.
+        let inbox = &stage.platform.inbox;
+        inbox
+            .wait_for(|mail| mail.is_to(&order.email), PATIENCE)
+            .await?;
         let other = stage
             .client
             .start(WORKFLOW, &stage.unique("another"), &order.input())
