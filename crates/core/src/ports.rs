@@ -6,3 +6,4 @@ pub mod mailer;
 pub mod object_store;
 pub mod payment_gateway;
 pub mod push;
+pub mod search_index;
