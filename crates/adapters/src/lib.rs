@@ -1,5 +1,5 @@
-//! The ports' real counterparts: the only crate that speaks HTTP and SMTP and opens stored
-//! files.
+//! The ports' real counterparts: the only crate that speaks HTTP and SMTP, opens stored files, and
+//! keeps the embedded search index.
 //!
 //! One file per technology. Every adapter has explicit timeouts, sends the caller's idempotency
 //! key, keeps its secret out of every error and `Debug` text, and says by its error whether the
@@ -8,6 +8,8 @@
 pub mod http;
 pub mod http_fulfillment;
 pub mod object_store_files;
+pub mod postgres_search_index;
+mod search_position;
 pub mod smtp_mailer;
 pub mod stripe_gateway;
 pub mod stripe_webhook;
@@ -19,6 +21,7 @@ mod testing;
 pub use http::HttpConfigError;
 pub use http_fulfillment::{HttpFulfillment, HttpFulfillmentConfig};
 pub use object_store_files::{ObjectStoreConfigError, ObjectStoreFiles};
+pub use postgres_search_index::PostgresSearchIndex;
 pub use smtp_mailer::{SmtpConfig, SmtpConfigError, SmtpMailer, SmtpTls};
 pub use stripe_gateway::{StripeConfig, StripeGateway, StripePaymentMethods};
 pub use stripe_webhook::{StripeWebhook, WebhookError, WebhookEvent};
