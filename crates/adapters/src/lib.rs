@@ -8,6 +8,7 @@
 pub mod http;
 pub mod http_fulfillment;
 pub mod object_store_files;
+pub mod opensearch_index;
 pub mod postgres_search_index;
 mod search_position;
 pub mod smtp_mailer;
@@ -21,6 +22,9 @@ mod testing;
 pub use http::HttpConfigError;
 pub use http_fulfillment::{HttpFulfillment, HttpFulfillmentConfig};
 pub use object_store_files::{ObjectStoreConfigError, ObjectStoreFiles};
+pub use opensearch_index::{
+    OpenSearchConfig, OpenSearchConfigError, OpenSearchCredentials, OpenSearchIndex,
+};
 pub use postgres_search_index::PostgresSearchIndex;
 pub use smtp_mailer::{SmtpConfig, SmtpConfigError, SmtpMailer, SmtpTls};
 pub use stripe_gateway::{StripeConfig, StripeGateway, StripePaymentMethods};
