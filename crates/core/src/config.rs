@@ -13,7 +13,7 @@ mod sections;
 pub use load::{ConfigError, ConfigSources, Loaded, Purpose, load};
 pub use sections::{
     Compression, Config, DatabaseConfig, FulfillmentConfig, GatewayConfig, LogConfig, LogFormat,
-    NotificationsConfig, OnboardingConfig, PaymentConfig, PaymentMethodIds, PushConfig, SmtpConfig,
-    SmtpTls, StorageConfig, SubscriptionConfig, SubscriptionSchedule, TemporalConfig, TemporalTls,
-    UnknownOutcome, WorkerConfig,
+    NotificationsConfig, OnboardingConfig, PaymentConfig, PaymentMethodIds, PushConfig,
+    SearchBackend, SearchConfig, SmtpConfig, SmtpTls, StorageConfig, SubscriptionConfig,
+    SubscriptionSchedule, TemporalConfig, TemporalTls, UnknownOutcome, WorkerConfig,
 };

@@ -10,7 +10,7 @@ use figment::value::Dict;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use super::sections::{Config, SmtpTls};
+use super::sections::{Config, SearchBackend, SmtpTls};
 use crate::contact::EmailAddress;
 
 const DEFAULT: &str = include_str!("../../../../config/default.toml");
@@ -42,13 +42,15 @@ const KEPT_NAMES: [(&str, &str); 11] = [
 ];
 
 /// The keys that never print, and that may come from a file (`<key>_file`).
-const SECRETS: [&str; 6] = [
+const SECRETS: [&str; 8] = [
     "temporal.api_key",
     "database.url",
     "smtp.password",
     "gateway.api_key",
     "fulfillment.api_key",
     "push.vapid_private_key",
+    "search.password",
+    "search.api_key",
 ];
 
 /// Where the configuration comes from.
@@ -372,6 +374,7 @@ fn worker_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
         "gateway.timeout: must be shorter than activities.timeouts.gateway",
     );
     notification_rules(config, rule);
+    search_rules(config, rule);
     let retries = &config.activities.retries;
     for (name, retry) in [
         ("standard", retries.standard),
@@ -419,9 +422,43 @@ fn notification_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
     );
 }
 
+fn search_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
+    let search = &config.search;
+    if search.backend != SearchBackend::OpenSearch {
+        return;
+    }
+    rule(
+        search.url.is_some(),
+        "search.url: missing, set PARTNER__SEARCH__URL, or search.backend to postgres",
+    );
+    rule(
+        search.user.is_some() == search.password.is_some(),
+        "search: user and password come together",
+    );
+    rule(
+        search.user.is_none() || search.api_key.is_none(),
+        "search: a user or an api_key, not both",
+    );
+    let has_credentials = search.password.is_some() || search.api_key.is_some();
+    let is_private = search
+        .url
+        .as_ref()
+        .is_none_or(|url| url.scheme() == "https" || url.host_str().is_some_and(is_loopback));
+    rule(
+        is_private || !has_credentials,
+        "search.url: credentials are not sent in the clear, expected https",
+    );
+    rule(
+        search.timeout < config.activities.timeouts.medium,
+        "search.timeout: must be shorter than activities.timeouts.medium",
+    );
+}
+
 fn is_loopback(host: &str) -> bool {
     host == "localhost"
         || host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
             .parse::<std::net::IpAddr>()
             .is_ok_and(|address| address.is_loopback())
 }

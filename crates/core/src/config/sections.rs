@@ -36,6 +36,8 @@ pub struct Config {
     pub push: PushConfig,
     /// Object storage.
     pub storage: StorageConfig,
+    /// The search index.
+    pub search: SearchConfig,
     /// What a new partner is told.
     pub onboarding: OnboardingConfig,
     /// Timeouts and retries of the activities.
@@ -298,6 +300,43 @@ pub struct StorageConfig {
     /// Where files are: `file:///folder`. Without it, there are none.
     #[serde(default)]
     pub url: Option<Url>,
+}
+
+/// What keeps the search index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SearchBackend {
+    /// The platform's own database.
+    Postgres,
+    /// An Elasticsearch or `OpenSearch` cluster.
+    OpenSearch,
+}
+
+/// The search index.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SearchConfig {
+    /// What keeps it. All other keys are for a cluster.
+    pub backend: SearchBackend,
+    /// The cluster's address.
+    #[serde(default)]
+    pub url: Option<Url>,
+    /// The index, or an alias of one.
+    pub index: String,
+    /// The user, if the cluster asks for one.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// The user's password.
+    #[serde(default)]
+    pub password: Option<SecretString>,
+    /// Elasticsearch's API key instead of a user: the base64 of `id:key`.
+    #[serde(default)]
+    pub api_key: Option<SecretString>,
+    /// How long connecting may take.
+    #[serde(with = "humantime_serde")]
+    pub connect_timeout: Duration,
+    /// How long one call may take.
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
 }
 
 /// What a new partner is told.

@@ -94,3 +94,103 @@ fn asks_each_purpose_only_for_what_it_needs() {
         .is_ok()
     );
 }
+
+/// What a worker's configuration is with these variables beside the complete ones.
+fn with(variables: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
+    let variables: Vec<_> = COMPLETE.iter().chain(variables).copied().collect();
+    load(&sources(&variables), Purpose::Worker)
+}
+
+#[test]
+fn searches_are_the_databases_unless_a_cluster_is_named() {
+    let search = with(&[]).unwrap().config.search;
+    assert_eq!(search.backend, SearchBackend::Postgres);
+    assert_eq!(search.index, "listings");
+    let search = with(&[
+        ("PARTNER__SEARCH__BACKEND", "opensearch"),
+        ("PARTNER__SEARCH__URL", "https://search.example:9200"),
+        ("PARTNER__SEARCH__USER", "partner"),
+        ("PARTNER__SEARCH__PASSWORD", "12345"),
+    ]);
+    let search = search.unwrap().config.search;
+    assert_eq!(search.backend, SearchBackend::OpenSearch);
+    assert_eq!(search.url.unwrap().as_str(), "https://search.example:9200/");
+    assert_eq!(search.password.unwrap().expose_secret(), "12345");
+}
+
+#[test]
+fn a_cluster_needs_an_address_and_whole_credentials_that_stay_secret() {
+    const CLUSTER: (&str, &str) = ("PARTNER__SEARCH__BACKEND", "opensearch");
+    const URL: (&str, &str) = ("PARTNER__SEARCH__URL", "https://search.example");
+    const USER: (&str, &str) = ("PARTNER__SEARCH__USER", "partner");
+    const PASSWORD: (&str, &str) = ("PARTNER__SEARCH__PASSWORD", "hunter2");
+    const API_KEY: (&str, &str) = ("PARTNER__SEARCH__API_KEY", "a2V5");
+    const IN_THE_CLEAR: (&str, &str) = ("PARTNER__SEARCH__URL", "http://search.example");
+    const LOOPBACK: (&str, &str) = ("PARTNER__SEARCH__URL", "http://[::1]:9200");
+    const SLOW: (&str, &str) = ("PARTNER__SEARCH__TIMEOUT", "1min");
+    for variables in [
+        &[CLUSTER, URL] as &[_],
+        &[CLUSTER, URL, USER, PASSWORD],
+        &[CLUSTER, URL, API_KEY],
+        &[CLUSTER, IN_THE_CLEAR],
+        &[CLUSTER, LOOPBACK, API_KEY],
+        // Nobody reads them.
+        &[USER, IN_THE_CLEAR, SLOW],
+    ] {
+        with(variables).unwrap();
+    }
+    for (variables, expected) in [
+        (&[CLUSTER] as &[_], "search.url: missing"),
+        (&[CLUSTER, URL, USER], "search: user and password"),
+        (&[CLUSTER, URL, PASSWORD], "search: user and password"),
+        (
+            &[CLUSTER, URL, USER, PASSWORD, API_KEY],
+            "search: a user or an api_key",
+        ),
+        (&[CLUSTER, IN_THE_CLEAR, API_KEY], "search.url: credentials"),
+        (
+            &[CLUSTER, IN_THE_CLEAR, USER, PASSWORD],
+            "search.url: credentials",
+        ),
+        (&[CLUSTER, URL, SLOW], "search.timeout: must be shorter"),
+        (
+            &[("PARTNER__SEARCH__BACKEND", "solr")],
+            "search.backend: unknown variant",
+        ),
+    ] {
+        let error = with(variables).unwrap_err();
+        assert_eq!(error.problems.len(), 1, "{error}");
+        assert!(error.problems[0].starts_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn the_secrets_of_a_search_cluster_may_come_from_files_and_never_print() {
+    let file = std::env::temp_dir().join(format!("partner-search-{}", std::process::id()));
+    std::fs::write(&file, "hunter3\n").unwrap();
+    let path = file.to_str().unwrap();
+    for (key, other) in [
+        (
+            "PARTNER__SEARCH__PASSWORD_FILE",
+            ("PARTNER__SEARCH__USER", "partner"),
+        ),
+        (
+            "PARTNER__SEARCH__API_KEY_FILE",
+            ("PARTNER__SEARCH__INDEX", "listings"),
+        ),
+    ] {
+        let loaded = with(&[
+            ("PARTNER__SEARCH__BACKEND", "opensearch"),
+            ("PARTNER__SEARCH__URL", "https://search.example"),
+            other,
+            (key, path),
+        ])
+        .unwrap();
+        let search = &loaded.config.search;
+        let secret = search.password.as_ref().or(search.api_key.as_ref());
+        assert_eq!(secret.unwrap().expose_secret(), "hunter3");
+        let shown = format!("{} {:?}", loaded.masked, loaded.config);
+        assert!(!shown.contains("hunter3"), "{shown}");
+    }
+    std::fs::remove_file(&file).unwrap();
+}
