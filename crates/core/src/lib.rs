@@ -20,5 +20,6 @@ pub mod step;
 pub mod task_queue;
 pub mod telemetry;
 pub mod temporal;
+mod text_enum;
 pub mod wire;
 pub mod workflow_id;

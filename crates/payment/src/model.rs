@@ -5,41 +5,9 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use partner_core::money::{Currency, Money};
 use partner_core::ports::payment_gateway::{PaymentMethod, PaymentSubject, Presence, StoredMethod};
-use serde::{Deserialize, Serialize};
+use partner_core::text_enum;
 
-/// A status that PostgreSQL keeps as text under a CHECK, spelled as on the wire.
-macro_rules! text_status {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        pub enum $name {
-            $($(#[$variant_doc])* #[serde(rename = $text)] $variant),+
-        }
-
-        impl $name {
-            /// Every value.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
-
-            /// The spelling on the wire and in the database.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
-
-            /// The value with this spelling.
-            pub fn from_text(text: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|value| value.as_str() == text)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
-
-text_status! {
+text_enum! {
     /// How an order stands.
     OrderStatus {
         /// Waiting for its payment.
@@ -84,7 +52,7 @@ impl OrderStatus {
     }
 }
 
-text_status! {
+text_enum! {
     /// How a charge stands in the ledger. The migration that creates the table explains each.
     ChargeState {
         /// Written down; no confirmation was ever sent.
@@ -115,7 +83,7 @@ impl ChargeState {
     }
 }
 
-text_status! {
+text_enum! {
     /// How a subscription stands.
     SubscriptionStatus {
         /// Billed.

@@ -2,53 +2,26 @@
 
 use std::fmt;
 
+use partner_core::text_enum;
 use serde::{Deserialize, Serialize};
 
-/// How a user stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UserStatus {
-    /// Known, and nothing more.
-    Pending,
-    /// Being set up as a partner.
-    Onboarding,
-    /// A partner.
-    Active,
-    /// Not set up; `users.status_reason` says why. It can be tried again.
-    OnboardingFailed,
-    /// Shut out by someone.
-    Suspended,
+text_enum! {
+    /// How a user stands.
+    UserStatus {
+        /// Known, and nothing more.
+        Pending = "pending",
+        /// Being set up as a partner.
+        Onboarding = "onboarding",
+        /// A partner.
+        Active = "active",
+        /// Not set up; `users.status_reason` says why. It can be tried again.
+        OnboardingFailed = "onboarding_failed",
+        /// Shut out by someone.
+        Suspended = "suspended",
+    }
 }
 
 impl UserStatus {
-    /// Every value.
-    pub const ALL: &[Self] = &[
-        Self::Pending,
-        Self::Onboarding,
-        Self::Active,
-        Self::OnboardingFailed,
-        Self::Suspended,
-    ];
-
-    /// The spelling on the wire and in the database.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Onboarding => "onboarding",
-            Self::Active => "active",
-            Self::OnboardingFailed => "onboarding_failed",
-            Self::Suspended => "suspended",
-        }
-    }
-
-    /// The value with this spelling.
-    pub fn from_text(text: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|value| value.as_str() == text)
-    }
-
     /// Whether a user of this status may become `next`.
     ///
     /// The database decides; this says the same beforehand. Becoming what they are is always
@@ -72,12 +45,6 @@ impl UserStatus {
             .map(|next| next.as_str())
             .collect();
         next.join(", ")
-    }
-}
-
-impl fmt::Display for UserStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
