@@ -92,6 +92,14 @@ impl CatalogEntry {
         }
     }
 
+    /// An update of a workflow.
+    pub const fn update(name: &'static str, on: &'static str) -> Self {
+        Self {
+            on: Some(on),
+            ..Self::new(Kind::Update, name)
+        }
+    }
+
     /// An activity that runs through the task queue.
     pub const fn activity(name: &'static str, policy: ActivityPolicy) -> Self {
         Self {

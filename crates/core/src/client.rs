@@ -4,15 +4,19 @@
 use serde_json::Value;
 use temporalio_client::errors::{
     WorkflowGetResultError, WorkflowInteractionError, WorkflowQueryError, WorkflowStartError,
+    WorkflowUpdateError,
 };
 use temporalio_client::{
-    Client, UntypedQuery, UntypedSignal, UntypedWorkflowHandle, WorkflowCancelOptions,
-    WorkflowFetchHistoryOptions, WorkflowGetResultOptions, WorkflowIdConflictPolicy,
-    WorkflowIdReusePolicy, WorkflowQueryOptions, WorkflowSignalOptions, WorkflowStartOptions,
+    Client, UntypedQuery, UntypedSignal, UntypedUpdate, UntypedWorkflowHandle,
+    WorkflowCancelOptions, WorkflowExecuteUpdateOptions, WorkflowFetchHistoryOptions,
+    WorkflowGetResultOptions, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
+    WorkflowQueryOptions, WorkflowSignalOptions, WorkflowStartOptions,
 };
 use temporalio_common::UntypedWorkflow;
 use temporalio_common::data_converters::RawValue;
 use temporalio_common::error::IncomingError;
+use temporalio_common::protos::temporal::api::failure::v1::Failure;
+use temporalio_common::protos::temporal::api::failure::v1::failure::FailureInfo;
 use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 
 use crate::cost::{self, Cost};
@@ -31,6 +35,9 @@ pub enum ClientError {
     /// Querying failed.
     #[error("cannot query the workflow")]
     Query(#[source] Box<WorkflowQueryError>),
+    /// An update could not be made, or was not answered.
+    #[error("cannot update the workflow")]
+    Update(#[source] Box<WorkflowUpdateError>),
     /// Waiting failed.
     #[error("cannot wait for the workflow's end")]
     Result(#[source] Box<WorkflowGetResultError>),
@@ -57,6 +64,20 @@ pub enum Ended {
     Terminated,
     /// Out of time.
     TimedOut,
+}
+
+/// The answer to an update.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Updated {
+    /// It was made; what the workflow says of it.
+    Accepted(Value),
+    /// The workflow refused it.
+    Rejected {
+        /// The contract's code; [`ErrorCode::Unknown`] if the refusal carries none.
+        code: ErrorCode,
+        /// Why.
+        message: String,
+    },
 }
 
 /// Starts processes on one task queue.
@@ -142,6 +163,48 @@ impl ProcessClient {
         })
     }
 
+    /// Starts a process; one of this id that runs already is sent a signal instead.
+    ///
+    /// Safe to repeat. One that ended, however it did, is started anew.
+    pub async fn start_or_signal(
+        &self,
+        workflow: &str,
+        id: &str,
+        input: &Value,
+        signal: (&str, &Value),
+    ) -> Result<Process, ClientError> {
+        let options = WorkflowStartOptions::new(self.task_queue.clone(), id)
+            .id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicate)
+            .id_conflict_policy(WorkflowIdConflictPolicy::Fail)
+            .build();
+        // Between the two calls a process may end, or begin: the second look is then the last word.
+        for _ in 0..2 {
+            let workflow = UntypedWorkflow::new(workflow);
+            match self
+                .client
+                .start_workflow(workflow, raw(input), options.clone())
+                .await
+            {
+                Ok(handle) => {
+                    return Ok(Process {
+                        handle,
+                        id: id.to_owned(),
+                        joined: false,
+                    });
+                }
+                Err(WorkflowStartError::AlreadyStarted { .. }) => {}
+                Err(error) => return Err(ClientError::Start(Box::new(error))),
+            }
+            let process = self.process(id);
+            match process.signal(signal.0, signal.1).await {
+                Err(ClientError::Interaction(error))
+                    if matches!(*error, WorkflowInteractionError::NotFound(_)) => {}
+                signalled => return signalled.map(|()| process),
+            }
+        }
+        self.start(workflow, id, input).await
+    }
+
     /// The process of this id, which may not exist.
     pub fn process(&self, id: &str) -> Process {
         Process {
@@ -184,6 +247,27 @@ impl Process {
             .await
             .map_err(|error| ClientError::Query(Box::new(error)))?;
         json(&answer)
+    }
+
+    /// Makes an update, and waits for the answer. The same `update_id` is made once.
+    pub async fn update(
+        &self,
+        name: &str,
+        payload: &Value,
+        update_id: Option<String>,
+    ) -> Result<Updated, ClientError> {
+        let options = WorkflowExecuteUpdateOptions::builder()
+            .maybe_update_id(update_id)
+            .build();
+        let answer = self
+            .handle
+            .execute_update(UntypedUpdate::new(name), raw(payload), options)
+            .await;
+        match answer {
+            Ok(answer) => json(&answer).map(Updated::Accepted),
+            Err(WorkflowUpdateError::Failed(failure)) => Ok(rejected(&failure)),
+            Err(error) => Err(ClientError::Update(Box::new(error))),
+        }
     }
 
     /// Waits for its end.
@@ -240,6 +324,17 @@ fn json(raw: &RawValue) -> Result<Value, ClientError> {
         .map_or(Ok(Value::Null), |payload| {
             serde_json::from_slice(&payload.data).map_err(ClientError::NotJson)
         })
+}
+
+fn rejected(failure: &Failure) -> Updated {
+    let code = match &failure.failure_info {
+        Some(FailureInfo::ApplicationFailureInfo(info)) => ErrorCode::from_wire(&info.r#type),
+        _ => ErrorCode::Unknown,
+    };
+    Updated::Rejected {
+        code,
+        message: failure.message.clone(),
+    }
 }
 
 fn failed(error: &IncomingError) -> Ended {

@@ -87,6 +87,10 @@ id! {
     /// A subscription's id.
     SubscriptionId
 }
+id! {
+    /// A listing's id.
+    ListingId
+}
 
 #[cfg(test)]
 mod tests {

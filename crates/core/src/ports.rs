@@ -3,6 +3,7 @@
 pub mod fulfillment;
 pub mod hand_over;
 pub mod mailer;
+pub mod notifier;
 pub mod object_store;
 pub mod payment_gateway;
 pub mod push;

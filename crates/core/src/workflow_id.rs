@@ -1,6 +1,6 @@
 //! The default workflow ids: one business fact, one id, so that starting twice is starting once.
 
-use crate::ids::{OrderId, SubscriptionId, UserId};
+use crate::ids::{ListingId, OrderId, SubscriptionId, UserId};
 
 /// The id of the payment of an order: `payment-{orderId}`.
 pub fn payment(order: &OrderId) -> String {
@@ -23,6 +23,16 @@ pub fn subscription_payment(subscription: &SubscriptionId, period: &str) -> Stri
     format!("subscription-payment-{subscription}-{period}")
 }
 
+/// The id of a listing's approval: `listing-approval-{listingId}`.
+pub fn listing_approval(listing: &ListingId) -> String {
+    format!("listing-approval-{listing}")
+}
+
+/// The id of a listing's expiration: `listing-expiration-{listingId}`.
+pub fn listing_expiration(listing: &ListingId) -> String {
+    format!("listing-expiration-{listing}")
+}
+
 /// The default id of a workflow with this input, if the input alone says which business fact it is.
 ///
 /// A notification and a subscription's payment have none: which notification, and which period, is
@@ -37,6 +47,14 @@ pub fn default_for(workflow: &str, input: &serde_json::Value) -> Option<String> 
         "userOnboardingWorkflow" => {
             let user = UserId::parse(field("userId")?).ok()?;
             Some(onboarding(&user))
+        }
+        "listingApprovalWorkflow" => {
+            let listing = ListingId::parse(field("listingId")?).ok()?;
+            Some(listing_approval(&listing))
+        }
+        "listingExpirationWorkflow" => {
+            let listing = ListingId::parse(field("listingId")?).ok()?;
+            Some(listing_expiration(&listing))
         }
         _ => None,
     }

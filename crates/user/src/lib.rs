@@ -7,10 +7,11 @@ pub mod error;
 pub mod ledger;
 pub mod model;
 pub mod notification;
+mod notifier;
 pub mod quiet_hours;
 mod registry;
 pub mod repository;
 pub mod settings;
 pub mod workflows;
 
-pub use registry::{Dependencies, catalog, register};
+pub use registry::{Dependencies, catalog, notifier, register};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use partner_core::activity_options::ActivityPolicies;
 use partner_core::catalog::{Catalog, CatalogEntry};
 use partner_core::ports::mailer::Mailer;
+use partner_core::ports::notifier::Notifier;
 use partner_core::ports::object_store::ObjectStore;
 use partner_core::ports::push::Pusher;
 use sqlx::PgPool;
@@ -105,6 +106,11 @@ fn notifications(dependencies: &Dependencies) -> NotificationActivities {
         ),
         settings,
     }
+}
+
+/// The domain's way to tell people something, for the activities of other domains.
+pub fn notifier(dependencies: &Dependencies) -> Arc<dyn Notifier> {
+    Arc::new(notifications(dependencies))
 }
 
 /// The domain's part of `partner catalog`.

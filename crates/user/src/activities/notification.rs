@@ -152,16 +152,9 @@ impl NotificationActivities {
         retried: bool,
     ) -> Result<SendNotificationResult, ActivityError> {
         let input = input.into_activity_input()?;
-        let channels = self
-            .tell(&input, activity_key, retried)
+        self.tell(input, activity_key, retried)
             .await
-            .map_err(activity_error)?;
-        Ok(SendNotificationResult {
-            success: true,
-            user_id: input.user_id,
-            kind: input.kind,
-            channels,
-        })
+            .map_err(activity_error)
     }
 
     /// `planNotification` without a worker around it.
@@ -194,7 +187,23 @@ impl NotificationActivities {
         })
     }
 
-    async fn tell(
+    /// Tells someone, and says how that went on each channel.
+    pub(crate) async fn tell(
+        &self,
+        input: SendNotificationInput,
+        activity_key: &str,
+        retried: bool,
+    ) -> Result<SendNotificationResult, UserError> {
+        let channels = self.dispatch(&input, activity_key, retried).await?;
+        Ok(SendNotificationResult {
+            success: true,
+            user_id: input.user_id,
+            kind: input.kind,
+            channels,
+        })
+    }
+
+    async fn dispatch(
         &self,
         input: &SendNotificationInput,
         activity_key: &str,
