@@ -10,7 +10,12 @@ use temporalio_sdk::WorkerOptions;
 use crate::support::on_platform;
 
 /// The contract's workflows that are built, with their signals.
-const WORKFLOWS: [(&str, &[&str]); 4] = [
+const WORKFLOWS: [(&str, &[&str]); 6] = [
+    (
+        "listingApprovalWorkflow",
+        &["approve", "listingUpdated", "reject"],
+    ),
+    ("listingExpirationWorkflow", &["renew"]),
     ("processPaymentWorkflow", &["cancelPayment", "retryPayment"]),
     ("sendNotificationWorkflow", &[]),
     (
@@ -29,7 +34,11 @@ const USER_ACTIVITIES: [&str; 5] = [
 ];
 
 /// Those that the contract does not name: it allows more of them.
-const ADDED_ACTIVITIES: [&str; 6] = [
+const ADDED_ACTIVITIES: [&str; 10] = [
+    "submitListing",
+    "startListingExpiration",
+    "renewListing",
+    "sendExpirationReminder",
     "lookupPayment",
     "refundPayment",
     "cancelFulfillment",
@@ -47,6 +56,19 @@ const PAYMENT_ACTIVITIES: [&str; 8] = [
     "triggerFulfillment",
     "getSubscriptionDetails",
     "updateSubscription",
+];
+
+const LISTING_ACTIVITIES: [&str; 10] = [
+    "validateListing",
+    "runAutomatedChecks",
+    "updateListingStatus",
+    "notifyReviewers",
+    "approveListing",
+    "rejectListing",
+    "publishToSearchIndex",
+    "removeFromSearchIndex",
+    "getListingStatus",
+    "expireListing",
 ];
 
 fn catalog() -> Catalog {
@@ -74,7 +96,12 @@ fn every_name_of_the_contract_that_is_built_is_offered_and_nothing_else_that_is_
     };
     assert_eq!(
         catalog().names(Kind::Activity),
-        names(&[&USER_ACTIVITIES, &PAYMENT_ACTIVITIES, &ADDED_ACTIVITIES])
+        names(&[
+            &USER_ACTIVITIES,
+            &PAYMENT_ACTIVITIES,
+            &LISTING_ACTIVITIES,
+            &ADDED_ACTIVITIES
+        ])
     );
     let workflows = WORKFLOWS.map(|(name, _)| name);
     assert_eq!(catalog().names(Kind::Workflow), names(&[&workflows]));
@@ -98,6 +125,17 @@ fn every_workflow_understands_the_contracts_signals_and_queries() {
             "{workflow}"
         );
     }
+}
+
+#[test]
+fn a_listing_under_review_is_decided_by_the_contracts_update() {
+    let updates: Vec<_> = catalog()
+        .entries
+        .into_iter()
+        .filter(|entry| entry.kind == Kind::Update)
+        .map(|entry| (entry.name, entry.on))
+        .collect();
+    assert_eq!(updates, [("decide", Some("listingApprovalWorkflow"))]);
 }
 
 #[test]
@@ -206,6 +244,12 @@ fn what_undoes_or_finds_out_is_tried_without_bound() {
         "updateUserStatus",
         "processNotification",
         "lookupSubscriptionCharge",
+        "approveListing",
+        "rejectListing",
+        "updateListingStatus",
+        "publishToSearchIndex",
+        "removeFromSearchIndex",
+        "expireListing",
     ] {
         assert_eq!(attempts(name), 0, "{name}");
     }

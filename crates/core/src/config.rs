@@ -12,8 +12,9 @@ mod sections;
 
 pub use load::{ConfigError, ConfigSources, Loaded, Purpose, load};
 pub use sections::{
-    Compression, Config, DatabaseConfig, FulfillmentConfig, GatewayConfig, LogConfig, LogFormat,
-    NotificationsConfig, OnboardingConfig, PaymentConfig, PaymentMethodIds, PushConfig,
-    SearchBackend, SearchConfig, SmtpConfig, SmtpTls, StorageConfig, SubscriptionConfig,
-    SubscriptionSchedule, TemporalConfig, TemporalTls, UnknownOutcome, WorkerConfig,
+    Compression, Config, DatabaseConfig, FulfillmentConfig, GatewayConfig, ListingConfig,
+    LogConfig, LogFormat, NotificationsConfig, OnboardingConfig, PaymentConfig, PaymentMethodIds,
+    PushConfig, SearchBackend, SearchConfig, SmtpConfig, SmtpTls, StorageConfig,
+    SubscriptionConfig, SubscriptionSchedule, TemporalConfig, TemporalTls, UnknownOutcome,
+    WorkerConfig,
 };

@@ -1,10 +1,17 @@
-//! Listings: what a listing must have, and how good it is.
-//!
-//! Pure so far: `validation` says which of the rules a listing breaks, `quality` gives it a score,
-//! and `contact_detection` finds the phone numbers and email addresses that cost some of it. The
-//! workflows and activities that use them follow.
+//! Listings: what a listing must have, how good it is, who decides about it, and until when it is
+//! shown.
 
+pub mod activities;
 pub mod contact_detection;
+pub mod emails;
+pub mod error;
 pub mod model;
+pub mod notices;
 pub mod quality;
+mod registry;
+pub mod repository;
+pub mod settings;
 pub mod validation;
+pub mod workflows;
+
+pub use registry::{Dependencies, catalog, register};

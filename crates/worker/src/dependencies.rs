@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use partner_adapters::{
     HttpConfigError, HttpFulfillment, HttpFulfillmentConfig, ObjectStoreConfigError,
-    ObjectStoreFiles, SmtpConfig, SmtpConfigError, SmtpMailer, SmtpTls, StripeConfig,
-    StripeGateway, StripePaymentMethods, WebPushConfig, WebPushConfigError, WebPusher,
+    ObjectStoreFiles, OpenSearchConfig, OpenSearchConfigError, OpenSearchCredentials,
+    OpenSearchIndex, PostgresSearchIndex, SmtpConfig, SmtpConfigError, SmtpMailer, SmtpTls,
+    StripeConfig, StripeGateway, StripePaymentMethods, WebPushConfig, WebPushConfigError,
+    WebPusher,
 };
 use partner_core::activity_options::ActivityPolicies;
 use partner_core::catalog::Catalog;
@@ -17,6 +19,8 @@ use partner_core::ports::mailer::Mailer;
 use partner_core::ports::object_store::ObjectStore;
 use partner_core::ports::payment_gateway::PaymentGateway;
 use partner_core::ports::push::Pusher;
+use partner_core::ports::search_index::SearchIndex;
+use partner_listing::settings::ListingSettings;
 use partner_payment::BillingSettings;
 use partner_user::settings::{
     NotificationSettings, OnboardingSettings, UnknownOutcome, UserSettings,
@@ -40,12 +44,16 @@ pub struct Dependencies {
     pub objects: Option<Arc<dyn ObjectStore>>,
     /// The fulfilment service.
     pub fulfillment: Arc<dyn Fulfillment>,
+    /// What the public searches.
+    pub index: Arc<dyn SearchIndex>,
     /// How long stock stays reserved for an order that is not paid.
     pub reservation_ttl: Duration,
     /// Notifications and onboarding.
     pub users: UserSettings,
     /// Recurring billing.
     pub billing: BillingSettings,
+    /// Reviews and expirations.
+    pub listings: ListingSettings,
     /// Timeouts and retries.
     pub policies: ActivityPolicies,
 }
@@ -68,6 +76,12 @@ pub enum DependencyError {
     /// Object storage.
     #[error("cannot set up object storage, check PARTNER__STORAGE__URL")]
     Storage(#[from] ObjectStoreConfigError),
+    /// The search index.
+    #[error("cannot set up the search index, check search.*")]
+    Search(#[from] OpenSearchConfigError),
+    /// The search index's cluster.
+    #[error("search.url is missing, set PARTNER__SEARCH__URL")]
+    NoSearchCluster,
     /// The fulfilment service.
     #[error("fulfillment.base_url is missing, set PARTNER__FULFILLMENT__BASE_URL")]
     NoFulfillment,
@@ -82,6 +96,7 @@ impl Dependencies {
         let pool = database::connect(&config.database).await?;
         database::check_schema(&pool).await?;
         Ok(Self {
+            index: index(&config.search, &pool)?,
             pool,
             gateway: Arc::new(StripeGateway::new(stripe(&config.gateway))?),
             mailer: Arc::new(SmtpMailer::new(smtp(&config.smtp))?),
@@ -91,6 +106,7 @@ impl Dependencies {
             reservation_ttl: config.payment.reservation_ttl,
             users: users(config),
             billing: billing(&config.subscription),
+            listings: listings(config),
             policies: config.activities,
         })
     }
@@ -111,22 +127,32 @@ pub fn register(
         pusher,
         objects,
         fulfillment,
+        index,
         reservation_ttl,
         users,
         billing,
+        listings,
         policies,
     } = dependencies;
-    partner_user::register(
+    let users = partner_user::Dependencies {
+        pool: pool.clone(),
+        mailer,
+        pusher,
+        objects,
+        settings: users,
+        policies,
+    };
+    partner_listing::register(
         options,
-        partner_user::Dependencies {
+        partner_listing::Dependencies {
             pool: pool.clone(),
-            mailer,
-            pusher,
-            objects,
-            settings: users,
+            index,
+            notifier: partner_user::notifier(&users),
+            settings: listings,
             policies,
         },
     )?;
+    partner_user::register(options, users)?;
     partner_payment::register(
         options,
         partner_payment::Dependencies {
@@ -145,6 +171,7 @@ pub fn catalog(policies: &ActivityPolicies) -> Catalog {
     Catalog::merge([
         partner_user::catalog(policies),
         partner_payment::catalog(policies),
+        partner_listing::catalog(policies),
     ])
 }
 
@@ -206,6 +233,32 @@ fn objects(
     Ok(Some(Arc::new(ObjectStoreFiles::open(url)?)))
 }
 
+fn index(
+    config: &config::SearchConfig,
+    pool: &PgPool,
+) -> Result<Arc<dyn SearchIndex>, DependencyError> {
+    match config.backend {
+        config::SearchBackend::Postgres => Ok(Arc::new(PostgresSearchIndex::new(pool.clone()))),
+        config::SearchBackend::OpenSearch => {
+            let index = OpenSearchIndex::new(open_search(config)?)?;
+            Ok(Arc::new(index))
+        }
+    }
+}
+
+fn open_search(config: &config::SearchConfig) -> Result<OpenSearchConfig, DependencyError> {
+    let api_key = config.api_key.clone().map(OpenSearchCredentials::ApiKey);
+    let user = config.user.clone().zip(config.password.clone());
+    let user = user.map(|(user, password)| OpenSearchCredentials::Basic { user, password });
+    Ok(OpenSearchConfig {
+        base_url: config.url.clone().ok_or(DependencyError::NoSearchCluster)?,
+        index: config.index.clone(),
+        credentials: api_key.or(user),
+        connect_timeout: config.connect_timeout,
+        timeout: config.timeout,
+    })
+}
+
 fn users(config: &Config) -> UserSettings {
     // The longest that an attempt may live after it passed the gate, and some time to write down
     // how it went.
@@ -236,6 +289,17 @@ const fn billing(config: &config::SubscriptionConfig) -> BillingSettings {
         schedule: config.schedule,
         retry_days: config.retry_days,
         suspension_window: config.suspension_window,
+    }
+}
+
+fn listings(config: &Config) -> ListingSettings {
+    let listing = config.listing.clone();
+    ListingSettings {
+        review_window: listing.review_window,
+        review_reminder: listing.review_reminder,
+        expiration_reminder_days: listing.expiration_reminder_days,
+        portal_url: config.onboarding.portal_url.clone(),
+        review_url: listing.review_url,
     }
 }
 

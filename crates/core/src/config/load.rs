@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use figment::Figment;
 use figment::providers::{Format, Toml};
@@ -374,6 +375,7 @@ fn worker_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
         "gateway.timeout: must be shorter than activities.timeouts.gateway",
     );
     notification_rules(config, rule);
+    listing_rules(config, rule);
     search_rules(config, rule);
     let retries = &config.activities.retries;
     for (name, retry) in [
@@ -387,6 +389,40 @@ fn worker_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
             &format!(
                 "activities.retries.{name}: coefficient is at least 1, initial_interval at most maximum_interval"
             ),
+        );
+    }
+}
+
+fn listing_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
+    /// Longer is no review any more, and a workflow that waits for nothing.
+    const LONGEST_WINDOW: Duration = Duration::from_hours(90 * 24);
+    let listing = &config.listing;
+    rule(
+        (Duration::from_mins(1)..=LONGEST_WINDOW).contains(&listing.review_window),
+        "listing.review_window: 1 minute to 90 days",
+    );
+    rule(
+        listing.review_reminder < listing.review_window,
+        "listing.review_reminder: must be shorter than listing.review_window",
+    );
+    rule(
+        listing
+            .expiration_reminder_days
+            .iter()
+            .all(|days| (1..=365).contains(days)),
+        "listing.expiration_reminder_days: each is 1 to 365 days",
+    );
+    rule(
+        listing.expiration_reminder_days.len() <= 10,
+        "listing.expiration_reminder_days: at most 10",
+    );
+    for (key, url) in [
+        ("listing.review_url", &listing.review_url),
+        ("onboarding.portal_url", &config.onboarding.portal_url),
+    ] {
+        rule(
+            matches!(url.scheme(), "http" | "https") && url.has_host(),
+            &format!("{key}: expected an http or https address"),
         );
     }
 }

@@ -30,6 +30,8 @@ pub struct Config {
     pub payment: PaymentConfig,
     /// Recurring billing.
     pub subscription: SubscriptionConfig,
+    /// Listings: their review and their expiration.
+    pub listing: ListingConfig,
     /// Notifications on every channel.
     pub notifications: NotificationsConfig,
     /// Web Push.
@@ -250,6 +252,21 @@ pub struct SubscriptionConfig {
     /// How long a durable schedule waits for a suspended subscription to be paid after all.
     #[serde(with = "humantime_serde")]
     pub suspension_window: Duration,
+}
+
+/// Listings.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ListingConfig {
+    /// How long reviewers have for a decision.
+    #[serde(with = "humantime_serde")]
+    pub review_window: Duration,
+    /// How long before the end of that they are reminded; zero for never.
+    #[serde(with = "humantime_serde")]
+    pub review_reminder: Duration,
+    /// How many days before a listing expires its owner is reminded.
+    pub expiration_reminder_days: Vec<u16>,
+    /// Where reviewers decide.
+    pub review_url: Url,
 }
 
 /// What to do about a message whose handing over was cut off: it may have arrived.

@@ -95,6 +95,26 @@ fn asks_each_purpose_only_for_what_it_needs() {
     );
 }
 
+#[test]
+fn a_review_has_time_for_a_reminder() {
+    let problems = |variables: &[(&str, &str)]| {
+        with(variables).map_or_else(|error| error.problems, |_| vec![])
+    };
+    assert!(problems(&[("PARTNER__LISTING__REVIEW_REMINDER", "0s")]).is_empty());
+    for (name, value, expected) in [
+        ("REVIEW_REMINDER", "48h", "listing.review_reminder"),
+        ("REVIEW_WINDOW", "0s", "listing.review_window"),
+        ("REVIEW_WINDOW", "91days", "listing.review_window"),
+        ("REVIEW_URL", "mailto:x@example.com", "listing.review_url"),
+    ] {
+        let found = problems(&[(&format!("PARTNER__LISTING__{name}"), value)]);
+        assert!(
+            found.iter().any(|problem| problem.starts_with(expected)),
+            "{name}={value}: {found:?}"
+        );
+    }
+}
+
 /// What a worker's configuration is with these variables beside the complete ones.
 fn with(variables: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
     let variables: Vec<_> = COMPLETE.iter().chain(variables).copied().collect();
