@@ -4,13 +4,18 @@
 //! Leases and timeouts are those of production: a run that another worker takes over must come to its
 //! end with the attempts that it really has.
 
+mod listing_approval;
+mod listing_expiration;
 mod notification;
 mod onboarding;
 mod payment;
 mod subscription;
 mod trap;
 
+use std::future::ready;
+
 use partner_core::client::Process;
+use partner_local::worker_process::WorkerProcess;
 
 use self::trap::{Armed, Stop};
 use crate::support::{Stage, attempts, in_time};
@@ -32,9 +37,34 @@ async fn crash(
     start: impl Future<Output = Process>,
     others: impl Future<Output = ()>,
 ) -> Process {
-    let mut armed = Armed::new(stage, trap).await;
-    let mut worker = stage.worker().await;
+    let armed = Armed::new(stage, trap).await;
+    let worker = stage.worker().await;
     let process = start.await;
+    taken_over(stage, armed, worker, process, others).await
+}
+
+/// The same of a workflow that waits when the trap is set; `go_on` is what it waits for.
+async fn crash_later(
+    stage: &Stage,
+    trap: &'static [Stop],
+    start: impl Future<Output = Process>,
+    go_on: impl AsyncFnOnce(&Process),
+) -> Process {
+    let worker = stage.worker().await;
+    let process = start.await;
+    let armed = Armed::new(stage, trap).await;
+    go_on(&process).await;
+    taken_over(stage, armed, worker, process, ready(())).await
+}
+
+/// Kills the worker in the trap, and lets another one bring the workflow to its end.
+async fn taken_over(
+    stage: &Stage,
+    mut armed: Armed<'_>,
+    mut worker: WorkerProcess,
+    process: Process,
+    others: impl Future<Output = ()>,
+) -> Process {
     armed.caught().await;
     others.await;
     worker.kill();

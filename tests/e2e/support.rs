@@ -16,6 +16,7 @@ use partner_local::progress::Progress;
 use partner_local::shop::{NewUser, Shop};
 use partner_local::worker_process::{WorkerCommand, WorkerProcess};
 use serde_json::Value;
+use temporalio_client::Client;
 use temporalio_common::protos::temporal::api::history::v1::history_event::Attributes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -148,6 +149,11 @@ impl Stage {
         self.host.worker(&all).await.expect("the worker starts")
     }
 
+    /// The Temporal client.
+    pub(crate) const fn temporal(&self) -> &Client {
+        self.processes.temporal()
+    }
+
     /// Starts a workflow under the stage's name.
     pub(crate) async fn start(&self, workflow: &str, id_prefix: &str, input: &Value) -> Process {
         let id = format!("{id_prefix}-{}", self.name);
@@ -155,6 +161,15 @@ impl Stage {
             .start(workflow, &id, input)
             .await
             .expect("the workflow starts")
+    }
+
+    /// Waits until a workflow is at a step.
+    pub(crate) async fn reached(&self, process: &Process, step: &str) {
+        until(&format!("{} is {step}", self.name), async || {
+            let status = process.query("getStatus").await.expect("an answer");
+            (status["step"] == step).then_some(())
+        })
+        .await;
     }
 
     /// Waits for a workflow's end, which must be a result.

@@ -6,9 +6,13 @@
 mod changed;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use partner_core::activity_options::ActivityPolicies;
+use partner_listing::settings::ListingSettings;
+use partner_listing::workflows::listing_approval::ListingApproval;
+use partner_listing::workflows::listing_expiration::ListingExpiration;
 use partner_payment::workflows::process_payment::ProcessPayment;
 use partner_payment::workflows::subscription_payment::SubscriptionPayment;
 use partner_tests::branches::BRANCHES;
@@ -44,7 +48,20 @@ async fn every_recorded_branch_replays() -> Result<()> {
         help_url: "https://help.example".parse()?,
         support_email: "support@partners.example".to_owned(),
     };
+    // Other values than those of the recording: what decides about the course is in the histories.
+    let listings = ListingSettings {
+        review_window: Duration::from_mins(1),
+        review_reminder: Duration::ZERO,
+        expiration_reminder_days: vec![3],
+        portal_url: "https://partners.example".parse()?,
+        review_url: "https://review.example".parse()?,
+    };
+    let (approval, expiration) = (listings.clone(), listings);
     let options = WorkflowReplayerOptions::new()
+        .register_workflow_with_factory(move || ListingApproval::new(policies(), approval.clone()))?
+        .register_workflow_with_factory(move || {
+            ListingExpiration::new(policies(), expiration.clone())
+        })?
         .register_workflow_with_factory(move || ProcessPayment::new(policies()))?
         .register_workflow_with_factory(move || SubscriptionPayment::new(policies()))?
         .register_workflow_with_factory(move || SendNotification::new(policies()))?

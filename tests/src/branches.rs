@@ -1,6 +1,8 @@
 //! One run of a workflow for every branch that it can take: what the replay tests hold the code
 //! against.
 
+pub mod listing_approval;
+pub mod listing_expiration;
 pub mod process_payment;
 pub mod send_notification;
 pub mod subscription_payment;
@@ -12,7 +14,9 @@ use partner_core::client::Process;
 use crate::stage::Stage;
 
 /// Every workflow's branches, by the folder of its recorded histories.
-pub const BRANCHES: [(&str, &[&str]); 4] = [
+pub const BRANCHES: [(&str, &[&str]); 6] = [
+    ("listing_approval", &listing_approval::BRANCHES),
+    ("listing_expiration", &listing_expiration::BRANCHES),
     ("process_payment", &process_payment::BRANCHES),
     ("send_notification", &send_notification::BRANCHES),
     ("subscription_payment", &subscription_payment::BRANCHES),
@@ -22,6 +26,8 @@ pub const BRANCHES: [(&str, &[&str]); 4] = [
 /// Plays a branch to its end.
 pub async fn play(stage: &Stage, workflow: &str, branch: &str) -> Result<Process> {
     let begun = match workflow {
+        "listing_approval" => listing_approval::begin(stage, branch).await,
+        "listing_expiration" => listing_expiration::begin(stage, branch).await,
         "process_payment" => process_payment::begin(stage, branch).await,
         "send_notification" => send_notification::begin(stage, branch).await,
         "subscription_payment" => subscription_payment::begin(stage, branch).await,

@@ -5,6 +5,7 @@ pub mod books;
 pub mod branches;
 pub mod faults;
 pub mod history;
+pub mod listings;
 pub mod orders;
 pub mod stage;
 pub mod subscriptions;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use partner_core::activity_options::{ActivityPolicies, Retry};
-use partner_core::client::{Ended, Process, ProcessClient};
+use partner_core::client::{Ended, Process, ProcessClient, Updated};
 use partner_core::config::{self, Config, ConfigSources, Purpose};
 use partner_core::error::ErrorCode;
 use partner_core::temporal;
@@ -222,6 +222,27 @@ impl Stage {
         Ok(())
     }
 
+    /// Makes an update, which must be accepted; its answer.
+    pub async fn update(&self, process: &Process, name: &str, payload: &Value) -> Result<Value> {
+        match process.update(name, payload, None).await? {
+            Updated::Accepted(answer) => Ok(answer),
+            Updated::Rejected { message, .. } => Err(anyhow!("{}: {message}", process.id)),
+        }
+    }
+
+    /// Makes an update, which must be refused; why it was.
+    pub async fn refused_update(
+        &self,
+        process: &Process,
+        name: &str,
+        payload: &Value,
+    ) -> Result<String> {
+        match process.update(name, payload, None).await? {
+            Updated::Rejected { message, .. } => Ok(message),
+            Updated::Accepted(answer) => Err(anyhow!("{}: {answer}", process.id)),
+        }
+    }
+
     /// Waits for a workflow's end, and checks what must hold of every history.
     pub async fn ended(&self, process: &Process) -> Result<Ended> {
         let ended = tokio::time::timeout(PATIENCE, process.ended()).await;
@@ -278,6 +299,27 @@ impl Stage {
         };
         let reached = tokio::time::timeout(PATIENCE, reached).await;
         reached.map_err(|_| self.late(process, &format!("did not reach {step}")))?
+    }
+
+    /// Waits until what a workflow says of itself is so.
+    pub async fn details(
+        &self,
+        process: &Process,
+        what: &str,
+        is_so: impl Fn(&Value) -> bool,
+    ) -> Result<Value> {
+        let mut ticks = tokio::time::interval(POLL);
+        let found = async {
+            loop {
+                ticks.tick().await;
+                let details = process.query("getDetails").await?;
+                if is_so(&details) {
+                    return anyhow::Ok(details);
+                }
+            }
+        };
+        let found = tokio::time::timeout(PATIENCE, found).await;
+        found.map_err(|_| self.late(process, what))?
     }
 
     fn late(&self, process: &Process, what: &str) -> anyhow::Error {

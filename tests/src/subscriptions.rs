@@ -74,9 +74,7 @@ impl Stage {
 
     /// The database's clock.
     pub async fn now(&self) -> Result<DateTime<Utc>> {
-        Ok(sqlx::query_scalar("SELECT now()")
-            .fetch_one(self.shop.pool())
-            .await?)
+        Ok(self.shop.now().await?)
     }
 
     /// Gives a subscription another status, as another service would.

@@ -18,5 +18,6 @@ pub mod progress;
 pub mod push;
 pub mod shop;
 pub mod temporal;
+pub mod time_skipping;
 pub mod wheel;
 pub mod worker_process;

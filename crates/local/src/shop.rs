@@ -1,6 +1,7 @@
-//! What a shop would write into the database: users, stock, orders and subscriptions for demos and
-//! tests, and what became of them.
+//! What a shop would write into the database: users, stock, orders, subscriptions and reviewers for
+//! demos and tests, and what became of them and of listings.
 
+mod listings;
 mod subscriptions;
 mod users;
 
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 
 use sqlx::PgPool;
 
+pub use listings::{DecisionRow, ListingRow};
 pub use subscriptions::{ChargeRow, NewSubscription, SubscriptionRow};
 pub use users::{DeliveryRow, InboxRow, NewUser};
 

@@ -13,8 +13,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use partner_tests::branches::{self, BRANCHES};
 use partner_tests::stage::{Stage, on_stage};
-use temporalio_client::WorkflowFetchHistoryOptions;
-use temporalio_common::UntypedWorkflow;
+use temporalio_client::{WorkflowExecutionInfo, WorkflowFetchHistoryOptions};
+use temporalio_common::protos::temporal::api::history::v1::history_event::Attributes;
 
 fn main() -> Result<()> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
@@ -36,13 +36,24 @@ fn main() -> Result<()> {
     })
 }
 
+/// The history of the branch's first run: what goes on in another one is another branch.
 async fn record(stage: &Stage, workflow: &str, branch: &str) -> Result<Vec<u8>> {
     let process = branches::play(stage, workflow, branch).await?;
-    let handle = stage
-        .client
-        .temporal()
-        .get_workflow_handle::<UntypedWorkflow>(process.id);
-    let mut json = handle
+    let events = process.history().await?;
+    let first_run = events.first().and_then(|event| match &event.attributes {
+        Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) => {
+            Some(started.first_execution_run_id.clone())
+        }
+        _ => None,
+    });
+    let client = stage.client.temporal().clone();
+    let info = WorkflowExecutionInfo::builder()
+        .namespace(client.options().namespace.clone())
+        .workflow_id(process.id)
+        .maybe_run_id(first_run)
+        .build();
+    let mut json = info
+        .bind_untyped(client)
         .fetch_history(WorkflowFetchHistoryOptions::default())
         .to_json()
         .await?;
