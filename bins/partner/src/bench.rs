@@ -4,6 +4,7 @@ mod floor;
 mod load;
 mod process;
 mod report;
+mod waiting;
 
 use std::process::ExitCode;
 
@@ -11,6 +12,7 @@ use partner_core::client::ProcessClient;
 use partner_local::platform::PlatformOptions;
 use partner_local::progress::Progress;
 use partner_local::shop::{NewOrder, Shop};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 pub(crate) use floor::register as register_floor;
@@ -50,18 +52,34 @@ pub(crate) async fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(INTERRUPTED));
     };
     let running = running?;
-    let measured = or_interrupted(measure(&running, &args, &progress)).await?;
-    if let Some(Ok(report)) = &measured {
-        if args.json {
-            output::json(report)?;
-        } else {
-            output::line(report.text());
-        }
-    }
+    let printed = or_interrupted(print(&running, &args, &progress)).await?;
     running.stop().await?;
-    match measured {
+    match printed {
         None => Ok(ExitCode::from(INTERRUPTED)),
-        Some(measured) => measured.map(|_| ExitCode::SUCCESS),
+        Some(printed) => printed.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Measures what was asked for, and prints it.
+async fn print(running: &Running, args: &BenchArgs, progress: &Progress) -> anyhow::Result<()> {
+    if let Some(count) = args.waiting {
+        let report = waiting::measure(running, count, args.concurrency, progress).await?;
+        return show(args.json, &report, waiting::Report::text);
+    }
+    let report = measure(running, args, progress).await?;
+    show(args.json, &report, Report::text)
+}
+
+fn show<T: Serialize>(
+    as_json: bool,
+    report: &T,
+    text: impl FnOnce(&T) -> String,
+) -> anyhow::Result<()> {
+    if as_json {
+        output::json(report)
+    } else {
+        output::line(text(report));
+        Ok(())
     }
 }
 

@@ -153,6 +153,9 @@ pub(crate) struct BenchArgs {
     /// How many at once.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) concurrency: u32,
+    /// Measure the worker's memory instead while so many listings wait for their review.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) waiting: Option<u32>,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,5 +1,6 @@
 //! `partner demo`: sample traffic through the real thing, and a check of every expectation.
 
+mod listings;
 mod notifications;
 mod onboarding;
 mod payments;
@@ -83,17 +84,22 @@ async fn play(running: &Running, progress: &Progress) -> anyhow::Result<Report> 
         shop,
     };
     payments::prepare(&stage).await?;
-    let (payments, notifications, onboardings, subscriptions) = try_join!(
+    listings::prepare(&stage).await?;
+    let (payments, notifications, onboardings, subscriptions, approvals, expirations) = try_join!(
         payments::all(&stage),
         notifications::all(&stage),
         onboarding::all(&stage),
         subscriptions::all(&stage),
+        listings::approvals(&stage),
+        listings::expirations(&stage),
     )?;
     let rows = Rows {
         payments,
         notifications,
         onboardings,
         subscriptions,
+        approvals,
+        expirations,
     };
     let report = Report::new(&stage, rows).await?;
     step.done();

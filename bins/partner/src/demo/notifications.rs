@@ -166,7 +166,7 @@ async fn play(stage: &Stage<'_>, scenario: &Scenario, number: usize) -> anyhow::
     }
     let devices = add_devices(stage, &user, scenario.devices).await?;
     if let Some(mode) = scenario.mail_fault {
-        let times = Some(1);
+        let times = None;
         stage
             .platform
             .inbox

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use partner_core::money::{Currency, Money};
 use serde::Serialize;
 
+use super::listings::{self, Seen};
 use super::notifications::{self, Told};
 use super::onboarding::{self, Onboarded};
 use super::payments::{self, Ordered};
@@ -29,6 +30,8 @@ pub(crate) struct Rows {
     pub(crate) notifications: Vec<Row<Told>>,
     pub(crate) onboardings: Vec<Row<Onboarded>>,
     pub(crate) subscriptions: Vec<Row<Billed>>,
+    pub(crate) approvals: Vec<Row<Seen>>,
+    pub(crate) expirations: Vec<Row<Seen>>,
 }
 
 /// Money and stock, counted over everything.
@@ -64,6 +67,8 @@ impl Rows {
             .chain(of(&self.notifications))
             .chain(of(&self.onboardings))
             .chain(of(&self.subscriptions))
+            .chain(of(&self.approvals))
+            .chain(of(&self.expirations))
             .collect()
     }
 }
@@ -85,6 +90,11 @@ impl Report {
             ("Notifications", notifications::table(&rows.notifications)),
             ("Onboarding", onboarding::table(&rows.onboardings)),
             ("Subscriptions", subscriptions::table(&rows.subscriptions)),
+            ("Approvals", listings::approvals_table(&rows.approvals)),
+            (
+                "Expirations",
+                listings::expirations_table(&rows.expirations),
+            ),
         ] {
             text.extend([heading, "\n\n", &table, "\n\n"]);
         }

@@ -12,6 +12,9 @@ use serde_json::Value;
 /// How long a step of the platform may take before the demo gives up on it.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
+/// How often a process that has no event to wait for is asked.
+const GLANCE: Duration = Duration::from_millis(50);
+
 /// Where scenarios are played.
 pub(crate) struct Stage<'a> {
     pub(crate) platform: &'a Platform,
@@ -130,6 +133,41 @@ impl Stage<'_> {
     pub(crate) async fn ended(&self, process: &Process) -> anyhow::Result<Ended> {
         let ended = tokio::time::timeout(PATIENCE, process.ended()).await;
         Ok(ended.with_context(|| format!("{} did not end within {PATIENCE:?}", process.id))??)
+    }
+
+    /// Waits until a process is at a step.
+    pub(crate) async fn reached(&self, process: &Process, step: &str) -> anyhow::Result<()> {
+        self.answers(process, "getStatus", |status| status["step"] == step)
+            .await
+            .with_context(|| format!("{} is not {step}", process.id))
+    }
+
+    /// Waits until what a process says of itself is so.
+    pub(crate) async fn details(
+        &self,
+        process: &Process,
+        is_so: impl Fn(&Value) -> bool,
+    ) -> anyhow::Result<()> {
+        self.answers(process, "getDetails", is_so).await
+    }
+
+    async fn answers(
+        &self,
+        process: &Process,
+        query: &str,
+        is_so: impl Fn(&Value) -> bool,
+    ) -> anyhow::Result<()> {
+        let mut ticks = tokio::time::interval(GLANCE);
+        let answered = async {
+            loop {
+                ticks.tick().await;
+                if is_so(&process.query(query).await?) {
+                    return anyhow::Ok(());
+                }
+            }
+        };
+        let answered = tokio::time::timeout(PATIENCE, answered).await;
+        answered.with_context(|| format!("{}: not within {PATIENCE:?}", process.id))?
     }
 
     /// Watches a process from its start to its end; `word` says what its result is called.
