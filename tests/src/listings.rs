@@ -1,6 +1,6 @@
 //! Listings to review, and what came of them: in the database, in the search index, in the mail.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use partner_adapters::PostgresSearchIndex;
 use partner_core::client::Process;
 use partner_core::ports::search_index::SearchIndex;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use temporalio_client::WorkflowTerminateOptions;
 use temporalio_common::UntypedWorkflow;
 
-use crate::stage::Stage;
+use crate::stage::{PATIENCE, POLL, Stage};
 use crate::users::Person;
 
 /// The workflow that reviews them.
@@ -212,6 +212,20 @@ impl Stage {
             .list(&listing.id)
             .await?;
         Ok(entries.into_iter().map(|entry| entry.action).collect())
+    }
+
+    /// Waits until the reviewers are told of a listing, without asking its workflow.
+    pub async fn asked_to_review(&self, listing: &Listing) -> Result<()> {
+        let mut ticks = tokio::time::interval(POLL);
+        let asked = async {
+            while self.asked(REVIEWERS[1], listing).await?.is_empty() {
+                ticks.tick().await;
+            }
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(PATIENCE, asked)
+            .await
+            .with_context(|| format!("{}: nobody was asked", listing.id))?
     }
 
     /// What a reviewer was told in the app about a listing: the types, the oldest first.

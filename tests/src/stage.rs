@@ -44,7 +44,7 @@ pub const TASK_QUEUE: &str = "tests";
 /// Longer than anything takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(40);
 /// How often something that has no event to wait for is looked at.
-const POLL: Duration = Duration::from_millis(25);
+pub(crate) const POLL: Duration = Duration::from_millis(25);
 
 static RUNTIME: LazyLock<io::Result<tokio::runtime::Runtime>> =
     LazyLock::new(tokio::runtime::Runtime::new);
