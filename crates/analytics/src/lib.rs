@@ -1,10 +1,15 @@
 //! Reports: what happened on the platform in a period, gathered and rendered.
 //!
 //! `repository` reads the figures from PostgreSQL and `ports` names those that Temporal has;
-//! `metrics` is the document that both fill.
+//! `metrics` is the document that both fill; `report` renders it as PDF, Excel or CSV.
 
 pub mod error;
 pub mod metrics;
 pub mod model;
 pub mod ports;
+pub mod report;
 pub mod repository;
+
+// The samples of the tests speak of this crate as other crates do.
+#[cfg(test)]
+extern crate self as partner_analytics;
