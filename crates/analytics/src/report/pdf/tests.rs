@@ -154,6 +154,9 @@ fn a_line_says_that_it_was_cut() {
     assert!(lines[2].text.ends_with('…'), "{}", lines[2].text);
     let whole = face.lines("house boat", 10.0, 100.0, 3);
     assert_eq!(whole.len(), 1);
+    // Few letters of very many characters.
+    let marked = face.lines(&"e\u{301}\u{302}\u{303}\u{304}".repeat(101), 1.0, 100.0, 3);
+    assert!(marked.last().unwrap().text.ends_with('…'));
 }
 
 #[test]

@@ -14,6 +14,8 @@ const WIDTH: f32 = (style::CONTENT_WIDTH - 2.0 * GAP) / 3.0;
 const HEIGHT: f32 = 66.0;
 const ACCENT: f32 = 2.5;
 const PADDING: f32 = 12.0;
+/// Between the change and what was before.
+const BETWEEN: f32 = 6.0;
 
 pub(super) fn write(flow: &mut Flow<'_>, key_figures: &[KeyFigure]) {
     let list = flow.structure.add(Tag::L(ListNumbering::None));
@@ -68,40 +70,37 @@ fn write_change(
     width: f32,
     figure: &Figure,
 ) {
-    let change = words::change(figure);
-    let before = match (figure.previous, figure.change()) {
-        (None, _) => "at the time of the report".to_owned(),
-        (_, Change::None) => String::new(),
-        (Some(previous), Change::Unknown) => format!("before: {}", words::value(previous)),
-        (Some(previous), _) => format!("from {}", words::value(previous)),
-    };
-    let change = change.map_or_else(String::new, |change| format!("{change}  "));
-    let change_style = style::CHANGE.colored(style::tone(figure.tone()));
-    let bold = flow.fonts.of(change_style.face);
-    // The spaces between the two count, here.
-    let change_width =
-        bold.line(&change).width(change_style.size) + if change.is_empty() { 0.0 } else { 6.0 };
-    let before_width = flow
-        .fonts
-        .of(style::SMALL.face)
-        .line(&before)
-        .width(style::SMALL.size);
-    let scale = (width / (change_width + before_width)).min(1.0);
-    let change_style = change_style.sized(change_style.size * scale);
-    let before_style = style::SMALL.sized(style::SMALL.size * scale);
-    let (change, before) = (
-        flow.fonts.of(change_style.face).line(&change),
-        flow.fonts.of(before_style.face).line(&before),
-    );
-    let node = flow.structure.add_to(node, Tag::P);
-    if !change.text.is_empty() {
-        flow.text(Mark::Content(node), (x, baseline), change_style, change);
+    // The space is for those who listen: the two are words apart.
+    let change = words::change(figure).map(|change| format!("{change} "));
+    let parts: Vec<_> = [
+        (change, style::CHANGE.colored(style::tone(figure.tone()))),
+        (before(figure), style::SMALL),
+    ]
+    .into_iter()
+    .filter_map(|(text, text_style)| {
+        Some((flow.fonts.of(text_style.face).line(&text?), text_style))
+    })
+    .collect();
+    let widths = parts
+        .iter()
+        .map(|(line, text_style)| line.width(text_style.size) + BETWEEN);
+    let scale = (width / widths.sum::<f32>()).min(1.0);
+    let paragraph = flow.structure.add_to(node, Tag::P);
+    let mut left = x;
+    for (line, text_style) in parts {
+        let text_style = text_style.sized(text_style.size * scale);
+        let right = left + line.width(text_style.size) + BETWEEN * scale;
+        flow.text(Mark::Content(paragraph), (left, baseline), text_style, line);
+        left = right;
     }
-    let before_x = x + change_width * scale;
-    flow.text(
-        Mark::Content(node),
-        (before_x, baseline),
-        before_style,
-        before,
-    );
+}
+
+/// What was before, where the change does not say it.
+fn before(figure: &Figure) -> Option<String> {
+    match (figure.previous, figure.change()) {
+        (None, _) => Some("at the time of the report".to_owned()),
+        (_, Change::None) => None,
+        (Some(previous), Change::Unknown) => Some(format!("before: {}", words::value(previous))),
+        (Some(previous), _) => Some(format!("from {}", words::value(previous))),
+    }
 }

@@ -3,6 +3,8 @@
 //!
 //! The fonts are Inter (see fonts/OFL.txt); only the glyphs that a report uses are embedded in it.
 
+use std::borrow::Cow;
+
 use harfrust::{
     Direction, Feature, FontRef, ShapeOptions, ShapePlan, ShaperData, Tag, UnicodeBuffer, script,
 };
@@ -128,7 +130,7 @@ impl Typeface {
     /// One line of this text that is at most so wide; what is too much is cut and says so.
     pub(super) fn line_within(&self, text: &str, size: f32, width: f32) -> Line {
         let line = self.line(&capped(text));
-        if line.width(size) <= width && text.chars().nth(MAX_CHARS).is_none() {
+        if line.width(size) <= width {
             return line;
         }
         let ellipsis = self.line("…").width(size);
@@ -142,12 +144,10 @@ impl Typeface {
         self.line(&format!("{}…", kept.trim_end()))
     }
 
-    /// The text in lines that are at most so wide, broken between words where that is possible; at most so
-    /// many lines, of which the last says if there is more.
+    /// The text in lines that are at most so wide, broken between words where that is possible; at
+    /// most so many lines, of which the last says if there is more.
     pub(super) fn lines(&self, text: &str, size: f32, width: f32, most: usize) -> Vec<Line> {
-        let capped = capped(text);
-        let whole = self.line(&capped);
-        let mut pieces = break_up(&whole, size, width);
+        let mut pieces = break_up(&self.line(&capped(text)), size, width);
         if pieces.len() > most {
             let rest: String = pieces.split_off(most.saturating_sub(1)).concat();
             let mut lines: Vec<_> = pieces.iter().map(|piece| self.line(piece)).collect();
@@ -174,11 +174,9 @@ impl Typeface {
         for (index, (info, position)) in both.enumerate().rev() {
             let start = info.cluster as usize;
             // Glyphs of one cluster share its text.
-            if infos
-                .get(index + 1)
-                .is_some_and(|next| next.cluster != info.cluster)
-            {
-                end = infos[index + 1].cluster as usize;
+            let next = infos.get(index + 1);
+            if let Some(next) = next.filter(|next| next.cluster != info.cluster) {
+                end = next.cluster as usize;
             }
             glyphs.push(KrillaGlyph::new(
                 GlyphId::new(info.glyph_id),
@@ -242,8 +240,12 @@ fn is_missing(glyph: &KrillaGlyph) -> bool {
     glyph.glyph_id.to_u32() == 0
 }
 
-fn capped(text: &str) -> String {
-    text.chars().take(MAX_CHARS).collect()
+/// The text up to what is ever measured; cut, it says so.
+fn capped(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
 }
 
 /// The text with what nobody could see made visible.
