@@ -31,7 +31,7 @@ CREATE FUNCTION listing_audit_hash(entry listing_audit) RETURNS bytea LANGUAGE s
     SELECT sha256(convert_to(jsonb_build_array(
         entry.listing_id,
         entry.sequence,
-        to_char(entry.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'),
+        to_char(entry.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US BC'),
         entry.actor,
         entry.action,
         entry.version,
@@ -84,7 +84,9 @@ CREATE FUNCTION listing_audit_first_broken(p_listing_id text) RETURNS bigint LAN
         (SELECT LEAST(COALESCE(max(trail.sequence), 0), COALESCE((SELECT sequence FROM head), 0)) + 1
          FROM trail
          HAVING COALESCE(max(trail.sequence), 0) <> COALESCE((SELECT sequence FROM head), 0)),
-        (SELECT trail.sequence FROM trail JOIN head USING (sequence) WHERE trail.hash <> head.hash)
+        (SELECT trail.sequence FROM trail JOIN head USING (sequence) WHERE trail.hash <> head.hash),
+        -- Every listing was created.
+        (SELECT 1 FROM listings WHERE id = p_listing_id AND NOT EXISTS (SELECT FROM trail))
     )
 $$;
 
@@ -94,6 +96,10 @@ BEGIN
         PERFORM listing_audit_append(NEW.id, 'created', NEW.version,
             jsonb_build_object('status', NEW.status, 'userId', NEW.user_id, 'expiresAt', NEW.expires_at));
         RETURN NULL;
+    END IF;
+    IF NEW.user_id <> OLD.user_id THEN
+        PERFORM listing_audit_append(NEW.id, 'owner_changed', NEW.version,
+            jsonb_build_object('from', OLD.user_id, 'to', NEW.user_id));
     END IF;
     IF NEW.version <> OLD.version THEN
         PERFORM listing_audit_append(NEW.id, 'version_submitted', NEW.version, '{}');
@@ -121,7 +127,7 @@ $$;
 CREATE TRIGGER listings_audit_insert AFTER INSERT ON listings
     FOR EACH ROW EXECUTE FUNCTION listings_write_audit();
 CREATE TRIGGER listings_audit_update
-    AFTER UPDATE OF version, status, live_version, expires_at, escalated_at ON listings
+    AFTER UPDATE OF user_id, version, status, live_version, expires_at, escalated_at ON listings
     FOR EACH ROW EXECUTE FUNCTION listings_write_audit();
 
 CREATE FUNCTION review_decisions_write_audit() RETURNS trigger LANGUAGE plpgsql AS $$

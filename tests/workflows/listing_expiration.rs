@@ -182,6 +182,29 @@ fn a_listing_that_is_not_shown_at_its_date_stays_as_it_is() -> Result<()> {
     })
 }
 
+/// The date is that of the version which is found, also while another one is reviewed.
+#[test]
+fn a_listing_whose_edit_is_under_review_at_its_date_is_not_found_any_more() -> Result<()> {
+    on_stage(async |stage| {
+        let listing = live(stage).await?;
+        let edited = partner_tests::listings::property("Flat by the river");
+        let review = stage.under_review(&listing, &edited).await?;
+        let process = expire(stage, &listing, in_days(stage, 2).await?).await?;
+        assert_eq!(stage.result(&process).await?["success"], false);
+        assert_eq!(
+            stage.shown(&listing).await?,
+            Shown::hidden("pending_review", 2, DECIDED)
+        );
+        review.signal("approve", &Value::Null).await?;
+        stage.result(&review).await?;
+        assert_eq!(
+            stage.shown(&listing).await?.found.as_deref(),
+            Some("Flat by the river")
+        );
+        Ok(())
+    })
+}
+
 #[test]
 fn renewals_that_cannot_count_are_ignored_and_shown() -> Result<()> {
     on_stage(async |stage| {

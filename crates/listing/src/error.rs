@@ -71,6 +71,10 @@ pub enum ListingError {
         /// Why.
         reason: String,
     },
+    /// A later write to the search index has overtaken this one, or the index remembers more than
+    /// the database: the next attempt takes a higher number.
+    #[error("a later write to the search index has overtaken that of listing {0}")]
+    Overtaken(String),
     /// A mail's template could not be filled in.
     #[error("mail cannot be written")]
     Template(#[from] askama::Error),
@@ -108,7 +112,7 @@ impl Failure for ListingError {
             Self::Template(_) => ErrorCode::Unknown,
             Self::Search(error) => error.code(),
             Self::Notifier(error) => error.code(),
-            Self::Temporal(_) => ErrorCode::ExternalServiceError,
+            Self::Overtaken(_) | Self::Temporal(_) => ErrorCode::ExternalServiceError,
             Self::Database(error) => error.code(),
         }
     }
@@ -126,7 +130,7 @@ impl Failure for ListingError {
             | Self::Template(_) => false,
             Self::Search(error) => error.is_retryable(),
             Self::Notifier(error) => error.is_retryable(),
-            Self::Temporal(_) => true,
+            Self::Overtaken(_) | Self::Temporal(_) => true,
             Self::Database(error) => error.is_retryable(),
         }
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use partner_core::client::ProcessClient;
 use partner_core::error::activity_error;
 use partner_core::heartbeat::with_heartbeat;
@@ -87,6 +87,9 @@ pub struct ExpireListingResult {
     pub expiration_date: Option<DateTime<Utc>>,
     /// How it stands.
     pub status: ListingStatus,
+    /// The version that the search index shows: also that of a listing whose edit is under review.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live_version: Option<i32>,
 }
 
 /// Of what the owner is reminded.
@@ -264,10 +267,10 @@ impl ExpirationActivities {
             .expire(&input.listing_id, input.expiration_date, actor)
             .await
             .map_err(activity_error)?;
-        let (renewed, expiration_date, status) = match expired {
-            Expired::Expired => (false, None, ListingStatus::Expired),
-            Expired::Renewed(until) => (true, until, ListingStatus::Approved),
-            Expired::NotShown(status) => (false, None, status),
+        let (renewed, expiration_date, status, live_version) = match expired {
+            Expired::Expired => (false, None, ListingStatus::Expired, None),
+            Expired::Renewed(until) => (true, until, ListingStatus::Approved, None),
+            Expired::NotApproved(status, live_version) => (false, None, status, live_version),
         };
         Ok(ExpireListingResult {
             success: status == ListingStatus::Expired,
@@ -275,6 +278,7 @@ impl ExpirationActivities {
             renewed,
             expiration_date,
             status,
+            live_version,
         })
     }
 
@@ -359,6 +363,12 @@ impl ExpirationActivities {
 }
 
 /// Whether a listing is shown, and expires at this date or has none of its own on record.
+///
+/// The database keeps microseconds, and what callers write may be finer.
 fn is_due(found: &Expiration, date: DateTime<Utc>) -> bool {
-    found.status == ListingStatus::Approved && !found.is_renewed_beyond(date)
+    let is_its_date = match found.expires_at {
+        Some(at) => (at - date).abs() < TimeDelta::seconds(1),
+        None => found.renewed_at.is_none(),
+    };
+    found.status == ListingStatus::Approved && is_its_date
 }

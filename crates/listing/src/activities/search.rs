@@ -125,33 +125,40 @@ impl SearchActivities {
             });
         }
         let (write, version) = (publication.write, publication.version);
-        let written = self.index.publish(&document(id, publication)).await;
-        ignore_superseded(written)?;
-        if self
-            .writes
-            .complete(id, write, Some(version), actor)
-            .await?
+        let is_written = is_newest(self.index.publish(&document(id, publication)).await)?;
+        if is_written
+            && self
+                .writes
+                .complete(id, write, Some(version), actor)
+                .await?
         {
             return Ok(());
         }
-        // A later write has begun: another attempt of this, or one that takes the listing out.
-        self.writes.check_publishable(id, version).await
+        // A later write has begun: another attempt of this, or one that took the listing out.
+        if self.writes.is_shown(id, version).await? {
+            return Ok(());
+        }
+        Err(ListingError::Overtaken(id.to_string()))
     }
 
     async fn take_out(&self, id: &ListingId, actor: &str) -> Result<(), ListingError> {
         let write = self.writes.begin_removal(id).await?;
-        ignore_superseded(self.index.remove(id.as_str(), write.number).await)?;
-        // If a later write has begun, what the index shows is that one's to put down.
-        self.writes.complete(id, write, None, actor).await?;
+        if is_newest(self.index.remove(id.as_str(), write.number).await)? {
+            // If a later write has begun, what the index shows is that one's to put down.
+            self.writes.complete(id, write, None, actor).await?;
+        } else if self.writes.is_latest(id, write).await? {
+            return Err(ListingError::Overtaken(id.to_string()));
+        }
         Ok(())
     }
 }
 
-/// A later write is in the index: what this one wanted does not count any more.
-fn ignore_superseded(written: Result<(), SearchIndexError>) -> Result<(), SearchIndexError> {
+/// Whether a write is in the index; if not, a later one is.
+fn is_newest(written: Result<(), SearchIndexError>) -> Result<bool, SearchIndexError> {
     match written {
-        Err(error) if error.is_superseded() => Ok(()),
-        written => written,
+        Ok(()) => Ok(true),
+        Err(error) if error.is_superseded() => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -121,7 +121,7 @@ impl StatusActivities {
                 actor,
             };
             self.decisions.decide(&verdict).await?;
-            return Ok(None);
+            return self.listings.live_version(input.listing_id.as_str()).await;
         }
         let change = StatusChange {
             listing_id: &input.listing_id,

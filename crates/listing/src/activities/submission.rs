@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use partner_core::error::activity_error;
 use partner_core::ids::{ListingId, UserId};
+use partner_core::ports::search_index::check_listing_id;
 use partner_core::wire::Wire;
 use serde::{Deserialize, Serialize};
 use temporalio_sdk::activities::{ActivityContext, ActivityError, activities};
@@ -86,6 +87,8 @@ impl SubmissionActivities {
     ) -> Result<SubmitListingResult, ActivityError> {
         let input = input.into_activity_input()?;
         check_text(&input.property_data).map_err(activity_error)?;
+        // What no index can address could never be published, nor taken out.
+        check_listing_id(input.listing_id.as_str()).map_err(activity_error)?;
         let submission = Submission {
             listing_id: &input.listing_id,
             user_id: &input.user_id,

@@ -54,8 +54,8 @@ impl AuditRepository {
         Ok(entries)
     }
 
-    /// The first entry that does not follow from those before it, or is missing; none if the trail
-    /// is whole.
+    /// The first entry that does not follow from those before it: behind a gap, the one after it.
+    /// None if the trail is whole.
     pub async fn first_broken(&self, listing_id: &str) -> Result<Option<i64>, ListingError> {
         let broken = sqlx::query_scalar!("SELECT listing_audit_first_broken($1)", listing_id)
             .fetch_one(&self.pool)

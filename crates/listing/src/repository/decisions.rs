@@ -6,7 +6,7 @@ use sqlx::{PgConnection, PgPool};
 
 use super::{Locked, act_as, decision_of, lock, refused_step};
 use crate::error::ListingError;
-use crate::model::{Decision, Provenance, ReviewDecision};
+use crate::model::{Decision, ListingStatus, Provenance, ReviewDecision};
 use crate::quality::Score;
 
 /// Writes decisions down, together with what the listing becomes by them.
@@ -64,7 +64,16 @@ impl DecisionRepository {
                     decided: Box::new(decided),
                 });
             }
-            None => insert(&mut transaction, verdict, version).await?,
+            None if found.status == ListingStatus::PendingReview => {
+                insert(&mut transaction, verdict, version).await?
+            }
+            None => {
+                return Err(ListingError::IllegalTransition {
+                    listing: id.to_owned(),
+                    from: found.status,
+                    to: verdict.decision.status(),
+                });
+            }
         };
         if found.status != decision.decision.status() {
             move_listing(&mut transaction, id, &found, &decision).await?;

@@ -54,8 +54,8 @@ pub enum Expired {
     Expired,
     /// It was renewed; until when, if not for ever.
     Renewed(Option<DateTime<Utc>>),
-    /// It is not shown, so it cannot expire.
-    NotShown(ListingStatus),
+    /// It is not approved, so it cannot expire; which version the search index shows all the same.
+    NotApproved(ListingStatus, Option<i32>),
 }
 
 impl ExpirationRepository {
@@ -145,11 +145,12 @@ impl ExpirationRepository {
         let mut transaction = self.pool.begin().await?;
         act_as(&mut transaction, actor).await?;
         let id = listing_id.as_str();
-        let from = lock(&mut transaction, id).await?.status;
+        let found = lock(&mut transaction, id).await?;
+        let from = found.status;
         match from {
             ListingStatus::Expired => return Ok(Expired::Expired),
             ListingStatus::Approved => {}
-            other => return Ok(Expired::NotShown(other)),
+            other => return Ok(Expired::NotApproved(other, found.live_version)),
         }
         let until = sqlx::query!(
             "SELECT expires_at, renewed_at FROM listings WHERE id = $1",

@@ -65,6 +65,10 @@ impl IndexWriteRepository {
                  AND listings.version = COALESCE($2, listings.version)
                  AND listing_versions.listing_id = listings.id
                  AND listing_versions.version = listings.version
+                 AND EXISTS (
+                     SELECT FROM review_decisions
+                     WHERE listing_id = listings.id AND review_decisions.version = listings.version
+                       AND decision = 'approve')
                RETURNING listings.index_version, listings.version,
                          listing_versions.data AS "data: Json<PropertyData>""#,
             listing_id.as_str(),
@@ -124,26 +128,43 @@ impl IndexWriteRepository {
         Ok(updated.rows_affected() == 1)
     }
 
-    /// Checks that a version is still what the index shall show.
+    /// Whether the index shows a version by now, after a later write than its own has begun.
     ///
     /// # Errors
-    /// Why it is not.
-    pub async fn check_publishable(
+    /// Why it shall not be shown any more.
+    pub async fn is_shown(
         &self,
         listing_id: &ListingId,
         version: i32,
-    ) -> Result<(), ListingError> {
-        let stands = sqlx::query_scalar!(
-            r#"SELECT status = 'approved' AND version = $2 AS "stands!" FROM listings WHERE id = $1"#,
+    ) -> Result<bool, ListingError> {
+        let shown = sqlx::query_scalar!(
+            r#"SELECT live_version IS NOT DISTINCT FROM $2 AS "is_shown!"
+               FROM listings
+               WHERE id = $1 AND status = 'approved' AND version = $2"#,
             listing_id.as_str(),
             version
         )
         .fetch_optional(&self.pool)
         .await?;
-        match stands {
-            Some(true) => Ok(()),
-            _ => Err(self.why_not(listing_id, Some(version)).await?),
+        match shown {
+            Some(is_shown) => Ok(is_shown),
+            None => Err(self.why_not(listing_id, Some(version)).await?),
         }
+    }
+
+    /// Whether no later write than this has begun.
+    pub async fn is_latest(
+        &self,
+        listing_id: &ListingId,
+        write: IndexWrite,
+    ) -> Result<bool, ListingError> {
+        let latest = sqlx::query_scalar!(
+            "SELECT index_version FROM listings WHERE id = $1",
+            listing_id.as_str()
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(latest == Some(write.number))
     }
 
     async fn why_not(
@@ -161,10 +182,16 @@ impl IndexWriteRepository {
             return Ok(ListingError::NotFound(listing_id.to_string()));
         };
         Ok(match (status(&row.status)?, version) {
-            (ListingStatus::Approved, Some(given)) => ListingError::AnotherVersion {
+            (ListingStatus::Approved, Some(given)) if given != row.version => {
+                ListingError::AnotherVersion {
+                    listing: listing_id.to_string(),
+                    current: row.version,
+                    given,
+                }
+            }
+            (ListingStatus::Approved, _) => ListingError::NotPublishable {
                 listing: listing_id.to_string(),
-                current: row.version,
-                given,
+                reason: format!("version {} of it was not approved", row.version),
             },
             (status, _) => ListingError::NotPublishable {
                 listing: listing_id.to_string(),

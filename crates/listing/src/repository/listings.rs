@@ -113,6 +113,9 @@ impl ListingRepository {
         act_as(&mut transaction, change.actor).await?;
         let id = change.listing_id.as_str();
         let found = lock(&mut transaction, id).await?;
+        if change.status == ListingStatus::PendingReview {
+            check_claimant(change, &found)?;
+        }
         sqlx::query!(
             "UPDATE listings
              SET status = $2,
@@ -132,6 +135,17 @@ impl ListingRepository {
         .map_err(|error| refused_step(error, id, found.status, change.status))?;
         transaction.commit().await?;
         Ok(found.live_version)
+    }
+
+    /// The version that the search index shows, if it shows any.
+    pub async fn live_version(&self, listing_id: &str) -> Result<Option<i32>, ListingError> {
+        let live = sqlx::query_scalar!(
+            "SELECT live_version FROM listings WHERE id = $1",
+            listing_id
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(live.flatten())
     }
 
     /// What a version of a listing offers.
@@ -222,6 +236,17 @@ fn check_claim(submission: &Submission<'_>, found: &Locked) -> Result<(), Listin
                 workflow: workflow.clone(),
             })
         }
+        _ => Ok(()),
+    }
+}
+
+/// Of two workflows that took a listing in, the later one reviews it.
+fn check_claimant(change: &StatusChange<'_>, found: &Locked) -> Result<(), ListingError> {
+    match &found.review_workflow_id {
+        Some(workflow) if workflow != change.actor => Err(ListingError::UnderReview {
+            listing: change.listing_id.to_string(),
+            workflow: workflow.clone(),
+        }),
         _ => Ok(()),
     }
 }

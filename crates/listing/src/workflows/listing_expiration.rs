@@ -355,12 +355,14 @@ async fn expire(
             let message = with_warnings(ctx, "Listing expired");
             Reached::Ended(result(input, true, ExpirationStatus::Expired, message))
         }
-        (false, _) => Reached::Ended(result(
-            input,
-            false,
-            ExpirationStatus::Expired,
-            format!("Listing is {}: there is nothing to expire", ended.status),
-        )),
+        (false, _) => {
+            // Its edit is under review, and the version before is still found: its time is over too.
+            if ended.live_version.is_some() {
+                take_down(ctx, input).await?;
+            }
+            let message = format!("Listing is {}: there is nothing to expire", ended.status);
+            Reached::Ended(result(input, false, ExpirationStatus::Expired, message))
+        }
     })
 }
 

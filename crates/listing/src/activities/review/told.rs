@@ -2,6 +2,7 @@
 
 use futures::StreamExt;
 use futures::stream;
+use partner_core::error::Failure;
 use partner_core::ports::notifier::NotifierError;
 
 use super::{NotifyReviewersInput, NotifyReviewersResult, ReviewActivities};
@@ -68,13 +69,14 @@ impl ReviewActivities {
     }
 }
 
-/// One reviewer who knows is enough; if none does, the first reason decides whether it is tried
-/// again.
+/// One reviewer who knows is enough; if none does, it is tried again if that can help with any.
 fn report(told: Vec<Result<(), ListingError>>) -> Result<NotifyReviewersResult, ListingError> {
     let (told, failed): (Vec<_>, Vec<_>) = told.into_iter().partition(Result::is_ok);
     let count = |list: &[Result<(), ListingError>]| u32::try_from(list.len()).unwrap_or(u32::MAX);
     let (notified, failures) = (count(&told), count(&failed));
-    match failed.into_iter().find_map(Result::err) {
+    let mut reasons: Vec<_> = failed.into_iter().filter_map(Result::err).collect();
+    reasons.sort_by_key(|error| !error.is_retryable());
+    match reasons.into_iter().next() {
         Some(error) if notified == 0 => Err(error),
         _ => Ok(NotifyReviewersResult {
             success: true,
