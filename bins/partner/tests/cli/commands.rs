@@ -63,12 +63,15 @@ async fn the_catalogue_is_one_json_document_with_every_name() {
     assert_eq!(
         named("workflow"),
         [
+            "listingApprovalWorkflow",
+            "listingExpirationWorkflow",
             "processPaymentWorkflow",
             "sendNotificationWorkflow",
             "subscriptionPaymentWorkflow",
             "userOnboardingWorkflow",
         ]
     );
+    assert_eq!(named("update"), ["decide"]);
     assert!(
         named("activity").contains(&Value::from("sendEmail")),
         "{document}"
