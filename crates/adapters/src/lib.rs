@@ -7,7 +7,7 @@
 
 pub mod http;
 pub mod http_fulfillment;
-pub mod object_store_files;
+pub mod object_storage;
 pub mod opensearch_index;
 pub mod postgres_search_index;
 mod search_position;
@@ -21,7 +21,7 @@ mod testing;
 
 pub use http::HttpConfigError;
 pub use http_fulfillment::{HttpFulfillment, HttpFulfillmentConfig};
-pub use object_store_files::{ObjectStoreConfigError, ObjectStoreFiles};
+pub use object_storage::{ObjectStorage, ObjectStorageConfig, ObjectStorageConfigError};
 pub use opensearch_index::{
     OpenSearchConfig, OpenSearchConfigError, OpenSearchCredentials, OpenSearchIndex,
 };

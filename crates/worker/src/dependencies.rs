@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use partner_adapters::{
-    HttpConfigError, HttpFulfillment, HttpFulfillmentConfig, ObjectStoreConfigError,
-    ObjectStoreFiles, OpenSearchConfig, OpenSearchConfigError, OpenSearchCredentials,
+    HttpConfigError, HttpFulfillment, HttpFulfillmentConfig, ObjectStorage, ObjectStorageConfig,
+    ObjectStorageConfigError, OpenSearchConfig, OpenSearchConfigError, OpenSearchCredentials,
     OpenSearchIndex, PostgresSearchIndex, SmtpConfig, SmtpConfigError, SmtpMailer, SmtpTls,
     StripeConfig, StripeGateway, StripePaymentMethods, WebPushConfig, WebPushConfigError,
     WebPusher,
@@ -74,8 +74,8 @@ pub enum DependencyError {
     #[error("cannot set up Web Push")]
     Push(#[from] WebPushConfigError),
     /// Object storage.
-    #[error("cannot set up object storage, check PARTNER__STORAGE__URL")]
-    Storage(#[from] ObjectStoreConfigError),
+    #[error("cannot set up object storage, check PARTNER__STORAGE__URL and storage.options")]
+    Storage(#[from] ObjectStorageConfigError),
     /// The search index.
     #[error("cannot set up the search index, check search.*")]
     Search(#[from] OpenSearchConfigError),
@@ -225,12 +225,18 @@ fn pusher(config: &config::PushConfig) -> Result<Option<Arc<dyn Pusher>>, WebPus
 
 fn objects(
     config: &config::StorageConfig,
-) -> Result<Option<Arc<dyn ObjectStore>>, ObjectStoreConfigError> {
+) -> Result<Option<Arc<dyn ObjectStore>>, ObjectStorageConfigError> {
     let Some(url) = &config.url else {
         tracing::info!("object storage is off: storage.url is not set");
         return Ok(None);
     };
-    Ok(Some(Arc::new(ObjectStoreFiles::open(url)?)))
+    let storage = ObjectStorage::open(&ObjectStorageConfig {
+        url: url.clone(),
+        connect_timeout: config.connect_timeout,
+        timeout: config.timeout,
+        options: config.options.clone(),
+    })?;
+    Ok(Some(Arc::new(storage)))
 }
 
 fn index(

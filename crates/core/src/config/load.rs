@@ -43,7 +43,7 @@ const KEPT_NAMES: [(&str, &str); 11] = [
 ];
 
 /// The keys that never print, and that may come from a file (`<key>_file`).
-const SECRETS: [&str; 8] = [
+const SECRETS: [&str; 11] = [
     "temporal.api_key",
     "database.url",
     "smtp.password",
@@ -52,7 +52,16 @@ const SECRETS: [&str; 8] = [
     "push.vapid_private_key",
     "search.password",
     "search.api_key",
+    "storage.options.secret_access_key",
+    "storage.options.service_account_key",
+    "storage.options.account_key",
 ];
+
+/// A table none of whose values print: what each of them is only the store knows.
+const SECRET_TABLE: &str = "storage.options";
+
+/// What stands in the place of a secret.
+const MASK: &str = "***";
 
 /// Where the configuration comes from.
 #[derive(Debug, Clone, Default)]
@@ -308,8 +317,13 @@ fn take(document: &mut Value, key: &str) -> Option<Value> {
 fn mask(document: &mut Value) {
     for key in SECRETS {
         if get(document, key).is_some() {
-            set(document, key, Value::String("***".to_owned()));
+            set(document, key, Value::String(MASK.to_owned()));
         }
+    }
+    let table = get(document, SECRET_TABLE).and_then(Value::as_object);
+    if let Some(names) = table.map(|table| table.keys().cloned().collect::<Vec<_>>()) {
+        let masked = names.into_iter().map(|name| (name, MASK.into())).collect();
+        set(document, SECRET_TABLE, Value::Object(masked));
     }
 }
 
@@ -451,6 +465,10 @@ fn notification_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
     rule(
         config.push.timeout < config.activities.timeouts.short,
         "push.timeout: must be shorter than activities.timeouts.short",
+    );
+    rule(
+        config.storage.timeout < config.activities.timeouts.short,
+        "storage.timeout: must be shorter than activities.timeouts.short",
     );
     rule(
         EmailAddress::parse(&config.onboarding.support_email).is_ok(),

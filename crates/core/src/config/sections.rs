@@ -1,5 +1,6 @@
 //! The sections, one struct each. `config/default.toml` explains every key.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -314,9 +315,18 @@ pub struct PushConfig {
 /// Object storage.
 #[derive(Debug, Clone, Deserialize)]
 pub struct StorageConfig {
-    /// Where files are: `file:///folder`. Without it, there are none.
+    /// Where files are: `file:///folder`, `s3://bucket/prefix`, `gs://bucket/prefix` or
+    /// `az://container/prefix`. Without it, there are none.
     #[serde(default)]
     pub url: Option<Url>,
+    /// How long connecting may take.
+    #[serde(with = "humantime_serde")]
+    pub connect_timeout: Duration,
+    /// How long one call may take.
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
+    /// The store's own options, its credentials among them.
+    pub options: BTreeMap<String, SecretString>,
 }
 
 /// What keeps the search index.

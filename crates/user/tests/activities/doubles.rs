@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use partner_core::ports::hand_over::HandOver;
-use partner_core::ports::object_store::{ObjectStore, ObjectStoreError};
+use partner_core::ports::object_store::{
+    Content, ObjectStore, ObjectStoreError, OpenObject, StoredObject, content,
+};
 use partner_core::ports::push::{PushError, PushMessage, Pusher};
+use url::Url;
 
 /// A push service that keeps what it takes, and fails as it is told.
 #[derive(Default)]
@@ -86,6 +90,34 @@ impl Files {
 
 #[async_trait]
 impl ObjectStore for Files {
+    fn reference(&self, name: &str) -> Result<String, ObjectStoreError> {
+        Ok(format!("{STORE}{name}"))
+    }
+
+    async fn create(
+        &self,
+        name: &str,
+        _content: Content<'_>,
+    ) -> Result<StoredObject, ObjectStoreError> {
+        Err(read_only(name))
+    }
+
+    async fn open(&self, reference: &str) -> Result<OpenObject, ObjectStoreError> {
+        let file = self.read(reference, u64::MAX).await?;
+        Ok(OpenObject {
+            bytes: file.len() as u64,
+            content: content(file),
+        })
+    }
+
+    async fn delete(&self, reference: &str) -> Result<(), ObjectStoreError> {
+        Err(read_only(reference))
+    }
+
+    async fn link(&self, _: &str, _: Duration) -> Result<Option<Url>, ObjectStoreError> {
+        Ok(None)
+    }
+
     async fn read(&self, reference: &str, limit: u64) -> Result<Vec<u8>, ObjectStoreError> {
         let reference = reference.to_owned();
         if !reference.starts_with(STORE) {
@@ -104,6 +136,11 @@ impl ObjectStore for Files {
             Some(file) => Ok(file),
         }
     }
+}
+
+/// No activity of this domain writes.
+fn read_only(what: &str) -> ObjectStoreError {
+    ObjectStoreError::Refused(format!("{what:?} would be changed"))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

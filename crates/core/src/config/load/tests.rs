@@ -214,3 +214,40 @@ fn the_secrets_of_a_search_cluster_may_come_from_files_and_never_print() {
     }
     std::fs::remove_file(&file).unwrap();
 }
+
+#[test]
+fn the_options_of_the_object_storage_are_texts_and_none_of_them_prints() {
+    let mut variables = COMPLETE.to_vec();
+    variables.extend([
+        ("PARTNER__STORAGE__URL", "s3://bucket/files"),
+        ("PARTNER__STORAGE__OPTIONS__ACCESS_KEY_ID", "20261122"),
+        ("PARTNER__STORAGE__OPTIONS__ALLOW_HTTP", "true"),
+        ("PARTNER__STORAGE__OPTIONS__REGION", "eu-central-1"),
+        (
+            "PARTNER__STORAGE__OPTIONS__SECRET_ACCESS_KEY",
+            "open-sesame",
+        ),
+    ]);
+    let loaded = load(&sources(&variables), Purpose::Worker).unwrap();
+    let options: Vec<_> = loaded
+        .config
+        .storage
+        .options
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.expose_secret()))
+        .collect();
+    assert_eq!(
+        options,
+        [
+            ("access_key_id", "20261122"),
+            ("allow_http", "true"),
+            ("region", "eu-central-1"),
+            ("secret_access_key", "open-sesame"),
+        ]
+    );
+    let shown = format!("{} {:?}", loaded.masked, loaded.config);
+    for value in ["20261122", "open-sesame", "eu-central-1"] {
+        assert!(!shown.contains(value), "{value} in {shown}");
+    }
+    assert_eq!(loaded.masked["storage"]["url"], "s3://bucket/files");
+}

@@ -112,7 +112,7 @@ fn explain(error: ObjectStoreError, name: &str, most_bytes: u64) -> UserError {
         ObjectStoreError::Foreign { .. } | ObjectStoreError::NotFound(_) => {
             invalid(name, &format!("url: {error}"))
         }
-        ObjectStoreError::Denied(_) | ObjectStoreError::Unavailable(_) => error.into(),
+        other => other.into(),
     }
 }
 
