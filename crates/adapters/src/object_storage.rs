@@ -194,6 +194,15 @@ impl ObjectStore for ObjectStorage {
         }
     }
 
+    fn name(&self, reference: &str) -> Result<String, ObjectStoreError> {
+        self.path(reference)?;
+        // A file that somebody else wrote may have a name that we do not give.
+        let name = reference.strip_prefix(&self.backend.address);
+        name.filter(|name| is_valid_name(name))
+            .map(ToOwned::to_owned)
+            .ok_or_else(|| ObjectStoreError::InvalidName(reference.to_owned()))
+    }
+
     async fn create(
         &self,
         name: &str,

@@ -148,6 +148,7 @@ async fn what_is_written_is_read_back_under_its_reference() {
             let stored = store.create(&name, in_pieces(&bytes)).await.unwrap();
             let case = format!("{}, {length} bytes", stage.name);
             assert_eq!(stored.reference, store.reference(&name).unwrap(), "{case}");
+            assert_eq!(store.name(&stored.reference).unwrap(), name, "{case}");
             assert_eq!(stored.bytes, length as u64, "{case}");
             assert_eq!(stored.sha256, hex::encode(Sha256::digest(&bytes)), "{case}");
             assert!(collected(store, &stored.reference).await == bytes, "{case}");
@@ -292,6 +293,7 @@ async fn what_is_no_name_is_refused_and_what_is_not_in_the_store_is_foreign() {
         ] {
             let is_foreign = |error| matches!(error, ObjectStoreError::Foreign { .. });
             let case = format!("{}: {reference}", stage.name);
+            assert!(is_foreign(store.name(&reference).unwrap_err()), "{case}");
             assert!(
                 is_foreign(store.read(&reference, 9).await.unwrap_err()),
                 "{case}"

@@ -34,6 +34,9 @@ pub trait ObjectStore: Send + Sync {
     /// `_`, `-`, `+`, `=` and `@` of ASCII, no part empty or beginning with a dot.
     fn reference(&self, name: &str) -> Result<String, ObjectStoreError>;
 
+    /// The name of the file that a reference names: what [`ObjectStore::create`] would write it by.
+    fn name(&self, reference: &str) -> Result<String, ObjectStoreError>;
+
     /// Writes a file, unless there is one of this name: then it is success if that has the same
     /// content, and [`ObjectStoreError::AlreadyExists`] if it has another.
     ///

@@ -94,6 +94,10 @@ impl ObjectStore for Files {
         Ok(format!("{STORE}{name}"))
     }
 
+    fn name(&self, reference: &str) -> Result<String, ObjectStoreError> {
+        Ok(reference.trim_start_matches(STORE).to_owned())
+    }
+
     async fn create(
         &self,
         name: &str,

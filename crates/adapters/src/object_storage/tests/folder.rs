@@ -70,6 +70,12 @@ async fn a_file_is_read_by_its_reference() {
     let world = World::new();
     assert_eq!(world.read("reports/a%20b.txt").await.unwrap(), b"hello");
     assert_eq!(world.read("reports/a b.txt").await.unwrap(), b"hello");
+    // It can be read, but it has no name that we would give.
+    let name = world.store.name(&world.reference("reports/a%20b.txt"));
+    assert!(
+        matches!(name, Err(ObjectStoreError::InvalidName(_))),
+        "{name:?}"
+    );
 }
 
 #[tokio::test]
