@@ -1,8 +1,11 @@
-//! Reports: what happened on the platform in a period, gathered and rendered.
+//! Reports that people read, and the cleanup of old data.
 //!
 //! `repository` reads the figures from PostgreSQL and `ports` names those that Temporal has;
-//! `metrics` is the document that both fill; `report` renders it as PDF, Excel or CSV.
+//! `metrics` is the document that both fill; `report` renders it as PDF, Excel or CSV. `cleanup`
+//! plans, backs up, deletes and restores.
 
+pub mod activities;
+pub mod cleanup;
 pub mod error;
 pub mod metrics;
 pub mod model;

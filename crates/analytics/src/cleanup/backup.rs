@@ -1,0 +1,251 @@
+//! Writing a backup, segment by segment, and reading it back.
+
+use std::io;
+
+use partner_core::ports::object_store::{ObjectStore, content};
+use serde::{Deserialize, Serialize};
+
+use super::files::{self, Copied, FileCopy};
+use super::manifest::{self, Folder, Manifest, SegmentEntry, StoredBackup};
+use super::segment::{Segment, SegmentWriter};
+use super::{Cleanup, CleanupType, Position, Report};
+use crate::error::AnalyticsError;
+use crate::repository::cleanup::{Begun, Run, RunState, StoredRow, StoredSegment};
+
+/// How many rows are read at once, and how many bytes of them: all of them are held in memory.
+const PAGE_ROWS: i64 = 1_000;
+const PAGE_BYTES: usize = 4 << 20;
+
+/// A backup that was written and read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backup {
+    /// The manifest's reference.
+    pub reference: String,
+    /// How many rows it has.
+    pub rows: u64,
+}
+
+/// How far a backup is. The database knows as well; this is for whoever watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupCursor {
+    /// How many segments were stored and read back.
+    pub segments: u64,
+    /// How many rows are in them.
+    pub rows: u64,
+}
+
+impl Cleanup {
+    /// Backs up a run's rows, and reads all of it back. A run has one backup, however often this is
+    /// called.
+    ///
+    /// # Errors
+    /// [`AnalyticsError::Invalid`] if the run was not planned, or is a dry run.
+    pub async fn back_up(
+        &self,
+        run_id: &str,
+        cleanup_type: CleanupType,
+        report: Report<'_, BackupCursor>,
+    ) -> Result<Backup, AnalyticsError> {
+        let objects = self.objects()?;
+        let run = self.planned_run(run_id, cleanup_type).await?;
+        if let Some(backup) = run.backup {
+            return Ok(backup);
+        }
+        let folder = Folder::of(&run);
+        let mut stored = self.repository.verified_segments(run_id).await?;
+        loop {
+            report(BackupCursor {
+                segments: stored.len() as u64,
+                rows: stored.iter().map(|segment| segment.entry.rows).sum(),
+            });
+            let until = stored
+                .last()
+                .map_or(Position::START, |segment| segment.until);
+            let number = i32::try_from(stored.len()).unwrap_or(i32::MAX);
+            let Some(segment) = self.next_segment(&run, &folder, until).await? else {
+                break;
+            };
+            let segment = self.store(&run, &folder, number, segment).await?;
+            stored.push(segment);
+        }
+        let entries = stored.into_iter().map(|segment| segment.entry).collect();
+        let manifest = Manifest::new(&run, entries);
+        let reference = manifest.store(objects, &folder).await?;
+        // It was read back if it can be opened; the segments were, each by itself.
+        let rows = StoredBackup::open(objects, &reference).await?.manifest.rows;
+        let backup = Backup { reference, rows };
+        self.repository.finish_backup(run_id, &backup).await?;
+        tracing::info!(
+            cleanup.run = run_id,
+            cleanup.backup = backup.reference,
+            rows,
+            "backup written and read back"
+        );
+        Ok(backup)
+    }
+
+    /// A run that may be backed up or deleted.
+    pub(super) async fn planned_run(
+        &self,
+        run_id: &str,
+        cleanup_type: CleanupType,
+    ) -> Result<Run, AnalyticsError> {
+        let run = self.repository.run(run_id).await?;
+        let run = run.filter(|run| run.cleanup_type == cleanup_type);
+        let run = run.ok_or_else(|| {
+            AnalyticsError::Invalid(format!(
+                "items: there is no cleanup of {cleanup_type} {run_id:?}, ask identifyCleanupItems"
+            ))
+        })?;
+        if run.dry_run {
+            return Err(AnalyticsError::Invalid(format!(
+                "items: the cleanup {run_id:?} is a dry run: nothing is backed up or deleted"
+            )));
+        }
+        if run.state == RunState::Planning {
+            return Err(AnalyticsError::Invalid(format!(
+                "items: the cleanup {run_id:?} is still being planned"
+            )));
+        }
+        Ok(run)
+    }
+
+    /// Writes the rows after this position into a segment; `None` if there are no more.
+    async fn next_segment(
+        &self,
+        run: &Run,
+        folder: &Folder,
+        mut until: Position,
+    ) -> Result<Option<(Segment, Position)>, AnalyticsError> {
+        let most_rows = u64::from(self.settings.segment_rows.get());
+        let mut writer = SegmentWriter::new(run.cleanup_type);
+        loop {
+            let room = i64::try_from(most_rows - writer.rows()).unwrap_or(i64::MAX);
+            let page = self
+                .repository
+                .page_after(
+                    run.cleanup_type,
+                    run.cutoff,
+                    until,
+                    PAGE_ROWS.min(room),
+                    PAGE_BYTES,
+                )
+                .await?;
+            let Some(last) = page.last() else {
+                break;
+            };
+            until = last.position();
+            for row in &page {
+                self.add(run, folder, row, &mut writer).await?;
+            }
+            // A segment has a row at least, or there would be no next one.
+            let is_large = writer.rows() > 0 && writer.bytes() >= self.settings.segment_bytes;
+            if is_large || writer.rows() >= most_rows {
+                break;
+            }
+        }
+        let segment = writer.finish().map_err(|error| unwritable(&error))?;
+        Ok(segment.map(|segment| (segment, until)))
+    }
+
+    /// Adds a row, and the content of the file that it stands for.
+    async fn add(
+        &self,
+        run: &Run,
+        folder: &Folder,
+        row: &StoredRow,
+        writer: &mut SegmentWriter,
+    ) -> Result<(), AnalyticsError> {
+        let file = match run.cleanup_type {
+            CleanupType::Logs | CleanupType::Sessions => None,
+            CleanupType::TempFiles => match self.copied(folder, row).await? {
+                Some(file) => file,
+                None => return Ok(()),
+            },
+        };
+        writer.push(row, file).map_err(|error| unwritable(&error))
+    }
+
+    /// The copy of a row's file, `Some(None)` if there is none any more; `None` if the row must stay
+    /// because of it.
+    async fn copied(
+        &self,
+        folder: &Folder,
+        row: &StoredRow,
+    ) -> Result<Option<Option<FileCopy>>, AnalyticsError> {
+        match files::copy(self.objects()?, folder, row).await? {
+            Copied::File(file) => Ok(Some(Some(file))),
+            Copied::Missing => Ok(Some(None)),
+            Copied::Impossible(error) => {
+                tracing::warn!(
+                    temp_file.id = row.id,
+                    error = %error,
+                    "a temporary file cannot be backed up, it is kept"
+                );
+                Ok(None)
+            }
+        }
+    }
+
+    /// Stores a segment, and reads it back.
+    async fn store(
+        &self,
+        run: &Run,
+        folder: &Folder,
+        number: i32,
+        (segment, until): (Segment, Position),
+    ) -> Result<StoredSegment, AnalyticsError> {
+        let objects = self.objects()?;
+        let stored = StoredSegment {
+            entry: SegmentEntry {
+                name: format!("segment-{number:06}-{}.jsonl.gz", segment.sha256),
+                bytes: segment.content.len() as u64,
+                sha256: segment.sha256,
+                rows: segment.rows,
+                first_key: segment.first_key,
+                last_key: segment.last_key,
+            },
+            until,
+        };
+        match self
+            .repository
+            .begin_segment(&run.id, number, &stored)
+            .await?
+        {
+            Begun::New => {}
+            // Rows were changed since an attempt that did not come to its end.
+            Begun::InsteadOf(name) => {
+                let reference = objects.reference(&folder.file(&name))?;
+                objects.delete(&reference).await?;
+            }
+        }
+        let name = folder.file(&stored.entry.name);
+        objects.create(&name, content(segment.content)).await?;
+        read_back(objects, folder, run.cleanup_type, &stored.entry).await?;
+        self.repository
+            .finish_segment(&run.id, number, &stored.entry)
+            .await?;
+        Ok(stored)
+    }
+}
+
+/// Reads a segment back as it is in the store, and checks every line of it.
+async fn read_back(
+    objects: &dyn ObjectStore,
+    folder: &Folder,
+    cleanup_type: CleanupType,
+    entry: &SegmentEntry,
+) -> Result<(), AnalyticsError> {
+    let content = manifest::read_segment(objects, folder, entry).await?;
+    manifest::verify_lines(cleanup_type, entry, &content)?;
+    if cleanup_type == CleanupType::TempFiles {
+        manifest::verify_files(objects, folder, entry, &content).await?;
+    }
+    Ok(())
+}
+
+/// Memory takes everything: what cannot be written is not JSON, which PostgreSQL does not make.
+fn unwritable(error: &io::Error) -> AnalyticsError {
+    AnalyticsError::Invalid(format!("a row cannot be backed up: {error}"))
+}

@@ -1,0 +1,202 @@
+//! Deleting what a backup has.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::manifest::{SegmentEntry, StoredBackup};
+use super::segment::{KeyLine, SegmentReader};
+use super::{Cleanup, CleanupType, Report};
+use crate::error::AnalyticsError;
+use crate::repository::cleanup::{Batch, Run, RunState};
+
+/// How fast, and how far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// How many rows one statement deletes.
+    pub batch_rows: NonZeroU32,
+    /// How long the database has for others between two statements.
+    pub pause: Duration,
+    /// After how many statements to stop; without it, when all is done.
+    pub most_batches: Option<NonZeroU32>,
+}
+
+/// What a run deleted so far, in all its calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deletion {
+    /// How many rows are gone.
+    pub deleted: u64,
+    /// How many were left because they were under hold by then.
+    pub held: u64,
+    /// How many were left because they were not what they are in the backup.
+    pub changed: u64,
+    /// Whether the run is through.
+    pub done: bool,
+}
+
+/// How far a deletion is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeletionCursor {
+    /// How many segments of the backup were checked: all of them are before the first row goes.
+    pub verified_segments: usize,
+    /// How many rows of the backup were gone through. The database has this as well, written by the
+    /// same statement that deletes.
+    pub position: u64,
+    /// How many rows are gone.
+    pub deleted: u64,
+}
+
+impl Cleanup {
+    /// Deletes the rows that are in a run's backup, as long as they are what they are there.
+    ///
+    /// # Errors
+    /// [`AnalyticsError::Invalid`] if there is no backup, [`AnalyticsError::Corrupt`] if it is not
+    /// what was stored; then nothing was deleted.
+    pub async fn delete(
+        &self,
+        run_id: &str,
+        cleanup_type: CleanupType,
+        pace: Pace,
+        from: Option<DeletionCursor>,
+        report: Report<'_, DeletionCursor>,
+    ) -> Result<Deletion, AnalyticsError> {
+        let run = self.planned_run(run_id, cleanup_type).await?;
+        let Some(reference) = run.backup.as_ref().map(|backup| backup.reference.clone()) else {
+            return Err(AnalyticsError::Invalid(format!(
+                "items: the cleanup {run_id:?} has no backup, nothing is deleted without one"
+            )));
+        };
+        let mut run = run;
+        if run.state != RunState::Deleted {
+            let backup = StoredBackup::open(self.objects()?, &reference).await?;
+            // Once a row is gone, all of the backup was checked before.
+            if run.progress.position == 0 {
+                let verified = from.map_or(0, |cursor| cursor.verified_segments);
+                verify(&backup, verified, report).await?;
+            }
+            run = self.delete_rows(run, &backup, pace, report).await?;
+        }
+        if cleanup_type == CleanupType::TempFiles {
+            self.delete_files().await?;
+        }
+        Ok(run.into())
+    }
+
+    async fn delete_rows(
+        &self,
+        mut run: Run,
+        backup: &StoredBackup<'_>,
+        pace: Pace,
+        report: Report<'_, DeletionCursor>,
+    ) -> Result<Run, AnalyticsError> {
+        let mut batches_left = pace.most_batches.map(NonZeroU32::get);
+        let mut before = 0;
+        for segment in &backup.manifest.segments {
+            let after = before + segment.rows;
+            if run.progress.position >= after {
+                before = after;
+                continue;
+            }
+            let content = backup.segment(segment).await?;
+            let mut batches =
+                Batches::new(&content, run.progress.position - before, pace.batch_rows)
+                    .map_err(|error| backup.corrupt(segment, error))?;
+            while run.progress.position < after {
+                if batches_left == Some(0) {
+                    return Ok(run);
+                }
+                let batch = batches.next();
+                let batch = batch.map_err(|error| backup.corrupt(segment, error))?;
+                let batch = batch.ok_or_else(|| too_short(backup, segment))?;
+                run.progress = self.repository.delete_batch(&run, &batch).await?;
+                report(DeletionCursor {
+                    verified_segments: backup.manifest.segments.len(),
+                    position: run.progress.position,
+                    deleted: run.progress.deleted,
+                });
+                batches_left = batches_left.map(|left| left - 1);
+                if run.progress.position < backup.manifest.rows {
+                    pause(pace.pause).await;
+                }
+            }
+            before = after;
+        }
+        self.repository.finish_deletion(&run.id).await
+    }
+}
+
+/// Checks all of a backup.
+async fn verify(
+    backup: &StoredBackup<'_>,
+    verified: usize,
+    report: Report<'_, DeletionCursor>,
+) -> Result<(), AnalyticsError> {
+    for (index, segment) in backup.manifest.segments.iter().enumerate().skip(verified) {
+        backup.verify(segment).await?;
+        report(DeletionCursor {
+            verified_segments: index + 1,
+            position: 0,
+            deleted: 0,
+        });
+    }
+    Ok(())
+}
+
+/// The keys and hashes of a segment that is in memory, in batches.
+struct Batches<'a> {
+    reader: SegmentReader<'a>,
+    rows: usize,
+}
+
+impl<'a> Batches<'a> {
+    /// Begins after so many rows of the segment.
+    fn new(content: &'a [u8], skipped: u64, rows: NonZeroU32) -> std::io::Result<Self> {
+        let mut reader = SegmentReader::new(content);
+        for _ in 0..skipped {
+            reader.next()?;
+        }
+        let rows = usize::try_from(rows.get()).unwrap_or(usize::MAX);
+        Ok(Self { reader, rows })
+    }
+
+    /// The next batch; `None` after the last one.
+    fn next(&mut self) -> std::io::Result<Option<Batch>> {
+        let mut batch = Batch::default();
+        while batch.keys.len() < self.rows {
+            let Some(text) = self.reader.next()? else {
+                break;
+            };
+            let line: KeyLine<'_> = serde_json::from_str(text)?;
+            batch.hashes.push(line.hash()?.to_vec());
+            batch.keys.push(line.key);
+        }
+        Ok((!batch.keys.is_empty()).then_some(batch))
+    }
+}
+
+fn too_short(backup: &StoredBackup<'_>, segment: &SegmentEntry) -> AnalyticsError {
+    backup.corrupt(segment, "it has fewer rows than the manifest says")
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the database's rest, in an activity: a workflow's timer would be an event a batch"
+)]
+async fn pause(pause: Duration) {
+    if !pause.is_zero() {
+        tokio::time::sleep(pause).await;
+    }
+}
+
+impl From<Run> for Deletion {
+    fn from(run: Run) -> Self {
+        Self {
+            deleted: run.progress.deleted,
+            held: run.progress.held,
+            changed: run.progress.changed,
+            done: run.state == RunState::Deleted,
+        }
+    }
+}
