@@ -1,6 +1,15 @@
-//! The figures of reports against a real PostgreSQL: hand-made rows, figures worked out by hand.
+//! The analytics domain against a real PostgreSQL and a real folder of files. No workflow: what holds
+//! here holds however often, and from wherever, it is run.
 
 mod analytics;
+mod cleanup_audit;
+mod cleanup_backup;
+mod cleanup_crash;
+mod cleanup_delete;
+mod cleanup_files;
+mod cleanup_plan;
+mod cleanup_restore;
+mod cleanup_support;
 // The same server for the tests of every domain.
 #[path = "../../../payment/tests/activities/database.rs"]
 mod database;
