@@ -10,8 +10,12 @@ pub mod error;
 pub mod metrics;
 pub mod model;
 pub mod ports;
+pub mod registry;
 pub mod report;
 pub mod repository;
+pub mod settings;
+
+pub use registry::{Dependencies, catalog, register};
 
 // The samples of the tests speak of this crate as other crates do.
 #[cfg(test)]

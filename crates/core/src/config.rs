@@ -12,9 +12,9 @@ mod sections;
 
 pub use load::{ConfigError, ConfigSources, Loaded, Purpose, load};
 pub use sections::{
-    Compression, Config, DatabaseConfig, FulfillmentConfig, GatewayConfig, ListingConfig,
-    LogConfig, LogFormat, NotificationsConfig, OnboardingConfig, PaymentConfig, PaymentMethodIds,
-    PushConfig, SearchBackend, SearchConfig, SmtpConfig, SmtpTls, StorageConfig,
-    SubscriptionConfig, SubscriptionSchedule, TemporalConfig, TemporalTls, UnknownOutcome,
-    WorkerConfig,
+    CleanupConfig, Compression, Config, DatabaseConfig, FulfillmentConfig, GatewayConfig,
+    ListingConfig, LogConfig, LogFormat, NotificationsConfig, OnboardingConfig, OperationsConfig,
+    PaymentConfig, PaymentMethodIds, PushConfig, ReportConfig, ReportFormat, SearchBackend,
+    SearchConfig, SmtpConfig, SmtpTls, StorageConfig, SubscriptionConfig, SubscriptionSchedule,
+    TemporalConfig, TemporalTls, UnknownOutcome, WorkerConfig,
 };

@@ -1,5 +1,7 @@
 //! The default workflow ids: one business fact, one id, so that starting twice is starting once.
 
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+
 use crate::ids::{ListingId, OrderId, SubscriptionId, UserId};
 
 /// The id of the payment of an order: `payment-{orderId}`.
@@ -33,12 +35,34 @@ pub fn listing_expiration(listing: &ListingId) -> String {
     format!("listing-expiration-{listing}")
 }
 
-/// The default id of a workflow with this input, if the input alone says which business fact it is.
+/// The id of the report of a type that is made on a day: `daily-report-{reportType}-{date}`.
+pub fn daily_report(report_type: &str, date: NaiveDate) -> String {
+    format!("daily-report-{report_type}-{date}")
+}
+
+/// The id of the cleanup of a type on a day: `cleanup-{cleanupType}-{date}`.
+pub fn cleanup(cleanup_type: &str, date: NaiveDate) -> String {
+    format!("cleanup-{cleanup_type}-{date}")
+}
+
+/// The id of a user's reminder of a type for a time, to the second and in UTC:
+/// `reminder-{reminderType}-{userId}-{scheduledTime}`.
+pub fn reminder(reminder_type: &str, user: &UserId, time: DateTime<Utc>) -> String {
+    let time = time.to_rfc3339_opts(SecondsFormat::Secs, true);
+    format!("reminder-{reminder_type}-{user}-{time}")
+}
+
+/// The default id of a workflow with this input, if the input and the day, in UTC, say which business
+/// fact it is.
 ///
 /// A notification and a subscription's payment have none: which notification, and which period, is
 /// the caller's to say.
-pub fn default_for(workflow: &str, input: &serde_json::Value) -> Option<String> {
+pub fn default_for(workflow: &str, input: &serde_json::Value, today: NaiveDate) -> Option<String> {
     let field = |name: &str| input.get(name).and_then(serde_json::Value::as_str);
+    let time = |name: &str| {
+        let time = DateTime::parse_from_rfc3339(field(name)?).ok()?;
+        Some(time.to_utc())
+    };
     match workflow {
         "processPaymentWorkflow" => {
             let order = OrderId::parse(field("orderId")?).ok()?;
@@ -55,6 +79,19 @@ pub fn default_for(workflow: &str, input: &serde_json::Value) -> Option<String> 
         "listingExpirationWorkflow" => {
             let listing = ListingId::parse(field("listingId")?).ok()?;
             Some(listing_expiration(&listing))
+        }
+        "dailyReportWorkflow" => {
+            let date = match input.get("scheduleTime") {
+                Some(_) => time("scheduleTime")?.date_naive(),
+                None => today,
+            };
+            Some(daily_report(field("reportType")?, date))
+        }
+        "dataCleanupWorkflow" => Some(cleanup(field("cleanupType")?, today)),
+        "reminderWorkflow" => {
+            let user = UserId::parse(field("userId")?).ok()?;
+            let time = time("scheduledTime")?;
+            Some(reminder(field("reminderType")?, &user, time))
         }
         _ => None,
     }

@@ -10,6 +10,9 @@ use partner_adapters::{
     StripeConfig, StripeGateway, StripePaymentMethods, WebPushConfig, WebPushConfigError,
     WebPusher,
 };
+use partner_analytics::cleanup::CleanupSettings;
+use partner_analytics::model::ReportFormat;
+use partner_analytics::settings::{AnalyticsSettings, ReportSettings};
 use partner_core::activity_options::ActivityPolicies;
 use partner_core::catalog::Catalog;
 use partner_core::config::{self, Config};
@@ -54,6 +57,8 @@ pub struct Dependencies {
     pub billing: BillingSettings,
     /// Reviews and expirations.
     pub listings: ListingSettings,
+    /// Reports and cleanups.
+    pub analytics: AnalyticsSettings,
     /// Timeouts and retries.
     pub policies: ActivityPolicies,
 }
@@ -107,6 +112,7 @@ impl Dependencies {
             users: users(config),
             billing: billing(&config.subscription),
             listings: listings(config),
+            analytics: analytics(config),
             policies: config.activities,
         })
     }
@@ -132,8 +138,18 @@ pub fn register(
         users,
         billing,
         listings,
+        analytics,
         policies,
     } = dependencies;
+    partner_analytics::register(
+        options,
+        partner_analytics::Dependencies {
+            pool: pool.clone(),
+            objects: objects.clone(),
+            settings: analytics,
+            policies,
+        },
+    )?;
     let users = partner_user::Dependencies {
         pool: pool.clone(),
         mailer,
@@ -172,6 +188,7 @@ pub fn catalog(policies: &ActivityPolicies) -> Catalog {
         partner_user::catalog(policies),
         partner_payment::catalog(policies),
         partner_listing::catalog(policies),
+        partner_analytics::catalog(policies),
     ])
 }
 
@@ -306,6 +323,31 @@ fn listings(config: &Config) -> ListingSettings {
         expiration_reminder_days: listing.expiration_reminder_days,
         portal_url: config.onboarding.portal_url.clone(),
         review_url: listing.review_url,
+    }
+}
+
+fn analytics(config: &Config) -> AnalyticsSettings {
+    let (report, cleanup) = (&config.report, &config.cleanup);
+    AnalyticsSettings {
+        admin: config.operations.admin.clone(),
+        report: ReportSettings {
+            time_zone: report.time_zone,
+            format: match report.format {
+                config::ReportFormat::Pdf => ReportFormat::Pdf,
+                config::ReportFormat::Excel => ReportFormat::Excel,
+                config::ReportFormat::Csv => ReportFormat::Csv,
+            },
+            max_bytes: report.max_bytes,
+            attach_up_to: report.attach_up_to,
+            link_ttl: report.link_ttl,
+            statement_timeout: report.statement_timeout,
+        },
+        cleanup: CleanupSettings {
+            batch_rows: cleanup.batch_rows,
+            pause: cleanup.pause,
+            segment_rows: cleanup.segment_rows,
+            ..CleanupSettings::default()
+        },
     }
 }
 

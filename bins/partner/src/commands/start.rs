@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use chrono::{NaiveDate, Utc};
 use partner_core::activity_options::ActivityPolicies;
 use partner_core::catalog::Kind;
 use partner_core::client::{Ended, ProcessClient};
@@ -27,7 +28,7 @@ pub(crate) async fn run(args: StartArgs) -> anyhow::Result<ExitCode> {
     }
     let id = args
         .id
-        .or_else(|| workflow_id::default_for(&args.workflow, &input))
+        .or_else(|| workflow_id::default_for(&args.workflow, &input, today()))
         .ok_or_else(|| {
             Usage(format!(
                 "{} has no default id for this input, give one with --id: the same id is the same process",
@@ -69,6 +70,14 @@ fn report(id: &str, ended: Ended, as_json: bool) -> anyhow::Result<ExitCode> {
         output::line(format!("{id} {status}\n{detail:#}"));
     }
     Ok(code)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the day on which somebody starts a process is part of its default id"
+)]
+fn today() -> NaiveDate {
+    Utc::now().date_naive()
 }
 
 fn read_input(text: &str) -> anyhow::Result<Value> {

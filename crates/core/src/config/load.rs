@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::sections::{Config, SearchBackend, SmtpTls};
 use crate::contact::EmailAddress;
+use crate::ids::UserId;
 
 const DEFAULT: &str = include_str!("../../../../config/default.toml");
 const DEVELOPMENT: &str = include_str!("../../../../config/development.toml");
@@ -390,6 +391,7 @@ fn worker_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
     );
     notification_rules(config, rule);
     listing_rules(config, rule);
+    analytics_rules(config, rule);
     search_rules(config, rule);
     let retries = &config.activities.retries;
     for (name, retry) in [
@@ -439,6 +441,31 @@ fn listing_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
             &format!("{key}: expected an http or https address"),
         );
     }
+}
+
+fn analytics_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
+    let report = &config.report;
+    rule(
+        UserId::parse(&config.operations.admin).is_ok(),
+        "operations.admin: expected a user's id or an email address",
+    );
+    rule(
+        report.attach_up_to <= config.notifications.max_attachment_bytes,
+        "report.attach_up_to: at most notifications.max_attachment_bytes",
+    );
+    // What S3 signs for at most.
+    rule(
+        (Duration::from_mins(1)..=Duration::from_hours(7 * 24)).contains(&report.link_ttl),
+        "report.link_ttl: 1 minute to 7 days",
+    );
+    rule(
+        report.statement_timeout < config.activities.timeouts.long,
+        "report.statement_timeout: must be shorter than activities.timeouts.long",
+    );
+    rule(
+        config.cleanup.pause < config.activities.timeouts.very_long,
+        "cleanup.pause: must be shorter than activities.timeouts.very_long",
+    );
 }
 
 fn notification_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {

@@ -6,6 +6,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -43,6 +44,12 @@ pub struct Config {
     pub search: SearchConfig,
     /// What a new partner is told.
     pub onboarding: OnboardingConfig,
+    /// Who looks after the platform.
+    pub operations: OperationsConfig,
+    /// Reports.
+    pub report: ReportConfig,
+    /// The cleanup of old data.
+    pub cleanup: CleanupConfig,
     /// Timeouts and retries of the activities.
     pub activities: ActivityPolicies,
     /// Logs.
@@ -268,6 +275,56 @@ pub struct ListingConfig {
     pub expiration_reminder_days: Vec<u16>,
     /// Where reviewers decide.
     pub review_url: Url,
+}
+
+/// Who looks after the platform.
+#[derive(Debug, Clone, Deserialize)]
+pub struct OperationsConfig {
+    /// Who is told how reports and cleanups went: a user's id, or an email address.
+    pub admin: String,
+}
+
+/// As what a report is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReportFormat {
+    /// For reading.
+    Pdf,
+    /// A workbook.
+    Excel,
+    /// For programs.
+    Csv,
+}
+
+/// Reports.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ReportConfig {
+    /// The clock of those who read them: an IANA time zone.
+    pub time_zone: Tz,
+    /// As what they are made.
+    pub format: ReportFormat,
+    /// How many bytes one may have.
+    pub max_bytes: u64,
+    /// Up to how many bytes one is attached to its mails; a larger one is linked.
+    pub attach_up_to: u64,
+    /// How long such a link works.
+    #[serde(with = "humantime_serde")]
+    pub link_ttl: Duration,
+    /// How long one query of a report may take.
+    #[serde(with = "humantime_serde")]
+    pub statement_timeout: Duration,
+}
+
+/// The cleanup of old data.
+#[derive(Debug, Clone, Deserialize)]
+pub struct CleanupConfig {
+    /// How many rows one statement deletes.
+    pub batch_rows: NonZeroU32,
+    /// How long the database has for others between two such statements.
+    #[serde(with = "humantime_serde")]
+    pub pause: Duration,
+    /// How many rows a file of the backup has at most.
+    pub segment_rows: NonZeroU32,
 }
 
 /// What to do about a message whose handing over was cut off: it may have arrived.
