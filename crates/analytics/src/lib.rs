@@ -6,6 +6,7 @@
 
 pub mod activities;
 pub mod cleanup;
+mod emails;
 pub mod error;
 pub mod metrics;
 pub mod model;
@@ -14,6 +15,7 @@ pub mod registry;
 pub mod report;
 pub mod repository;
 pub mod settings;
+pub mod workflows;
 
 pub use registry::{Dependencies, catalog, register};
 

@@ -83,6 +83,19 @@ pub fn closing<W>(ctx: &WorkflowContext<W>, problem: Problem) -> WorkflowTermina
     }
 }
 
+/// Waits for as long as something holds, such as that somebody paused the workflow.
+///
+/// # Errors
+/// A `CANCELLED` problem if the workflow is cancelled through Temporal.
+pub async fn wait_while<W>(
+    ctx: &WorkflowContext<W>,
+    mut holds: impl FnMut(&W) -> bool + 'static,
+) -> Result<(), Problem> {
+    // What ends the wait early is the cancellation, which the next line tells.
+    let _ = ctx.wait_condition(move |state| !holds(state)).await;
+    stop_if_cancelled(ctx)
+}
+
 /// Stops a workflow that was cancelled through Temporal before its next step.
 ///
 /// # Errors
