@@ -89,7 +89,7 @@ pub fn closing<W>(ctx: &WorkflowContext<W>, problem: Problem) -> WorkflowTermina
 /// A `CANCELLED` problem if the workflow is cancelled through Temporal.
 pub async fn wait_while<W>(
     ctx: &WorkflowContext<W>,
-    mut holds: impl FnMut(&W) -> bool + 'static,
+    mut holds: impl FnMut(&W) -> bool,
 ) -> Result<(), Problem> {
     // What ends the wait early is the cancellation, which the next line tells.
     let _ = ctx.wait_condition(move |state| !holds(state)).await;
