@@ -8,6 +8,7 @@
 //! Secrets are given as `key` or, from a file, as `key_file`. They never print.
 
 mod load;
+mod rules;
 mod sections;
 
 pub use load::{ConfigError, ConfigSources, Loaded, Purpose, load};

@@ -1,5 +1,8 @@
 //! Layers, kept names, secrets, and every problem at once.
 
+use secrecy::ExposeSecret;
+
+use super::super::sections::SearchBackend;
 use super::*;
 
 fn sources(variables: &[(&str, &str)]) -> ConfigSources {
