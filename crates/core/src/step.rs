@@ -1,4 +1,7 @@
-//! The steps of a workflow: an activity whose failure is a [`Problem`], and a wait by the calendar.
+//! The steps of a workflow: an activity whose failure is a [`Problem`], a word to somebody, and a wait
+//! by the calendar.
+
+use std::fmt::Display;
 
 use chrono::{DateTime, Utc};
 use temporalio_common::ActivityDefinition;
@@ -6,6 +9,8 @@ use temporalio_common::data_converters::TemporalDeserializable;
 use temporalio_sdk::{ActivityOptions, LocalActivityOptions, TimerOptions, WorkflowContext};
 use temporalio_sdk::{TimerResult, WorkflowCancellationToken, WorkflowTermination};
 
+use crate::activity_options::ActivityPolicies;
+use crate::contracts::notification::{NotificationContract, SendNotificationInput};
 use crate::error::ErrorCode;
 use crate::problem::Problem;
 
@@ -45,6 +50,29 @@ where
     ctx.execute_local_activity(activity, input, options)
         .await
         .map_err(Problem::from)
+}
+
+/// Tells somebody (`whom`, such as "the owner") what happened, also in a workflow that is cancelled.
+///
+/// It comes after the fact, which stands whether or not they hear of it: what went wrong with it is
+/// returned as a warning.
+pub async fn tell<W>(
+    ctx: &WorkflowContext<W>,
+    whom: &str,
+    policies: &ActivityPolicies,
+    notification: Result<SendNotificationInput, impl Display>,
+) -> Option<String> {
+    let reason = match notification {
+        Ok(notification) => {
+            let options = policies.notification().heartbeating();
+            let options = options.detached(&format!("tell {whom}"));
+            let activity = NotificationContract::send_notification;
+            let told = remote(ctx, activity, notification, options).await;
+            told.err()?.to_string()
+        }
+        Err(error) => error.to_string(),
+    };
+    Some(format!("{whom} could not be told: {reason}"))
 }
 
 /// What time it is in the workflow: that of its current task, the same in every replay.

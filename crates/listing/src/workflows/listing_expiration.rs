@@ -21,11 +21,10 @@ mod state;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt;
 use partner_core::activity_options::ActivityPolicies;
-use partner_core::contracts::notification::NotificationContract;
 use partner_core::error::ErrorCode;
 use partner_core::problem::Problem;
 use partner_core::progress::{Course, ProgressAnswer, StatusAnswer};
-use partner_core::step::{closing, local, now, remote, stop_if_cancelled, wait_until};
+use partner_core::step::{self, closing, local, now, remote, stop_if_cancelled, wait_until};
 use partner_core::wire::Wire;
 use serde_json::Value;
 use temporalio_sdk::workflows::select;
@@ -396,18 +395,8 @@ async fn tell(
         }
         .expired(date)
     });
-    let told = match notification {
-        Ok(notification) => {
-            let options = policies(ctx).notification().heartbeating();
-            let options = options.detached("tell the owner");
-            let activity = NotificationContract::send_notification;
-            let told = remote(ctx, activity, notification, options).await;
-            told.err().map(|problem| problem.to_string())
-        }
-        Err(error) => Some(error.to_string()),
-    };
-    if let Some(reason) = told {
-        warn(ctx, format!("the owner could not be told: {reason}"));
+    if let Some(warning) = step::tell(ctx, "the owner", &policies(ctx), notification).await {
+        warn(ctx, warning);
     }
 }
 

@@ -1,10 +1,10 @@
 //! What follows from a review: the listing goes live or is taken down, and its owner is told.
 
-use partner_core::contracts::notification::{NotificationContract, SendNotificationInput};
+use partner_core::contracts::notification::SendNotificationInput;
 use partner_core::error::ErrorCode;
 use partner_core::problem::Problem;
 use partner_core::saga::UndoFailure;
-use partner_core::step::{local, remote};
+use partner_core::step::{self, local, remote};
 
 use super::ruling::Ruling;
 use super::state::{ListingApprovalInput, ListingApprovalResult, Step};
@@ -255,18 +255,8 @@ async fn tell(
             },
         })
     });
-    let told = match notification {
-        Ok(notification) => {
-            let options = policies(ctx).notification().heartbeating();
-            let options = options.detached("tell the owner");
-            let activity = NotificationContract::send_notification;
-            let told = remote(ctx, activity, notification, options).await;
-            told.err().map(|problem| problem.to_string())
-        }
-        Err(error) => Some(error.to_string()),
-    };
-    if let Some(reason) = told {
-        warn(ctx, format!("the owner could not be told: {reason}"));
+    if let Some(warning) = step::tell(ctx, "the owner", &policies(ctx), notification).await {
+        warn(ctx, warning);
     }
 }
 

@@ -2,10 +2,8 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use partner_core::contracts::notification::{
-    NotificationContract, NotificationEmail, SendNotificationInput,
-};
-use partner_core::step::remote;
+use partner_core::contracts::notification::{NotificationEmail, SendNotificationInput};
+use partner_core::step;
 
 use super::state::{Outcome, Step};
 use super::{Context, Subscription, enter, policies};
@@ -29,15 +27,22 @@ pub(super) async fn tell(
     details: &SubscriptionDetails,
     outcome: &Outcome,
 ) -> Option<String> {
-    let notice = match notice(subscription, details, outcome) {
-        Ok(notice) => notice?,
-        Err(error) => return Some(format!("the user could not be told: {error}")),
-    };
+    let notice = notice(subscription, details, outcome).transpose()?;
     enter(ctx, Step::Telling);
-    let id = &subscription.input.subscription_id;
+    let notification = notice.map(|notice| notification(subscription, details, outcome, notice));
+    step::tell(ctx, "the user", &policies(ctx), notification).await
+}
+
+fn notification(
+    subscription: &Subscription,
+    details: &SubscriptionDetails,
+    outcome: &Outcome,
+    notice: Notice,
+) -> SendNotificationInput {
+    let input = &subscription.input;
     let billing = &details.billing;
-    let input = SendNotificationInput {
-        user_id: subscription.input.user_id.to_string(),
+    SendNotificationInput {
+        user_id: input.user_id.to_string(),
         kind: notice.kind.to_owned(),
         message: notice.message,
         metadata: None,
@@ -47,15 +52,10 @@ pub(super) async fn tell(
         // Who owes something is told so, whatever they muted.
         critical: !matches!(outcome, Outcome::Paid { .. }),
         notification_id: Some(format!(
-            "subscription/{id}/{}/{}/{}",
-            billing.period, billing.attempt, notice.kind
+            "subscription/{}/{}/{}/{}",
+            input.subscription_id, billing.period, billing.attempt, notice.kind
         )),
-    };
-    let options = policies(ctx).notification().heartbeating();
-    let options = options.detached("tell the user");
-    let told = remote(ctx, NotificationContract::send_notification, input, options).await;
-    let problem = told.err()?;
-    Some(format!("the user could not be told: {problem}"))
+    }
 }
 
 fn notice(
