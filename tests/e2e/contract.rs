@@ -9,14 +9,17 @@ use temporalio_sdk::WorkerOptions;
 
 use crate::support::on_platform;
 
-/// The contract's workflows that are built, with their signals.
-const WORKFLOWS: [(&str, &[&str]); 6] = [
+/// The contract's workflows, with their signals.
+const WORKFLOWS: [(&str, &[&str]); 9] = [
+    ("dailyReportWorkflow", &["pause", "resume", "updateConfig"]),
+    ("dataCleanupWorkflow", &["pause", "resume", "updateConfig"]),
     (
         "listingApprovalWorkflow",
         &["approve", "listingUpdated", "reject"],
     ),
     ("listingExpirationWorkflow", &["renew"]),
     ("processPaymentWorkflow", &["cancelPayment", "retryPayment"]),
+    ("reminderWorkflow", &["cancel", "reschedule"]),
     ("sendNotificationWorkflow", &[]),
     (
         "subscriptionPaymentWorkflow",
@@ -34,7 +37,8 @@ const USER_ACTIVITIES: [&str; 5] = [
 ];
 
 /// Those that the contract does not name: it allows more of them.
-const ADDED_ACTIVITIES: [&str; 10] = [
+const ADDED_ACTIVITIES: [&str; 11] = [
+    "restoreBackup",
     "submitListing",
     "startListingExpiration",
     "renewListing",
@@ -71,6 +75,19 @@ const LISTING_ACTIVITIES: [&str; 10] = [
     "expireListing",
 ];
 
+const ANALYTICS_ACTIVITIES: [&str; 10] = [
+    "gatherAnalytics",
+    "generateReport",
+    "storeReport",
+    "logReportGeneration",
+    "identifyCleanupItems",
+    "backupData",
+    "deleteItems",
+    "logCleanupOperation",
+    "validateReminder",
+    "markReminderSent",
+];
+
 fn catalog() -> Catalog {
     partner_worker::catalog(&ActivityPolicies::default())
 }
@@ -88,7 +105,14 @@ fn quoted(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_name_of_the_contract_that_is_built_is_offered_and_nothing_else_that_is_not_listed() {
+fn every_name_of_the_contract_is_offered_and_nothing_else_that_is_not_listed() {
+    let activities: [&[&str]; 4] = [
+        &USER_ACTIVITIES,
+        &PAYMENT_ACTIVITIES,
+        &LISTING_ACTIVITIES,
+        &ANALYTICS_ACTIVITIES,
+    ];
+    assert_eq!(activities.concat().len(), 33, "the contract counts them");
     let names = |lists: &[&[&'static str]]| {
         let mut names = lists.concat();
         names.sort_unstable();
@@ -100,6 +124,7 @@ fn every_name_of_the_contract_that_is_built_is_offered_and_nothing_else_that_is_
             &USER_ACTIVITIES,
             &PAYMENT_ACTIVITIES,
             &LISTING_ACTIVITIES,
+            &ANALYTICS_ACTIVITIES,
             &ADDED_ACTIVITIES
         ])
     );

@@ -14,6 +14,7 @@ mod search_position;
 pub mod smtp_mailer;
 pub mod stripe_gateway;
 pub mod stripe_webhook;
+pub mod temporal_statistics;
 pub mod web_push;
 
 #[cfg(test)]
@@ -29,4 +30,5 @@ pub use postgres_search_index::PostgresSearchIndex;
 pub use smtp_mailer::{SmtpConfig, SmtpConfigError, SmtpMailer, SmtpTls};
 pub use stripe_gateway::{StripeConfig, StripeGateway, StripePaymentMethods};
 pub use stripe_webhook::{StripeWebhook, WebhookError, WebhookEvent};
+pub use temporal_statistics::TemporalStatistics;
 pub use web_push::{WebPushConfig, WebPushConfigError, WebPusher};

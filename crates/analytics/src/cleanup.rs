@@ -45,6 +45,7 @@ pub use backup::{Backup, BackupCursor};
 pub use delete::{Deletion, DeletionCursor, Pace};
 pub use manifest::{Manifest, SegmentEntry};
 pub use model::{CleanupType, Position};
+pub(crate) use plan::check_retention;
 pub use plan::{Plan, PlanCursor, PlanRequest};
 pub use restore::{Restoration, RestorationCursor};
 

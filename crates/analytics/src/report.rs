@@ -7,11 +7,13 @@ mod csv;
 mod excel;
 mod figure;
 mod pdf;
+mod summary;
 mod view;
 mod words;
 
 use chrono::{DateTime, Utc};
 
+pub use self::summary::{Summary, SummaryFigure, summary};
 use self::view::View;
 use crate::error::AnalyticsError;
 use crate::metrics::MetricsDocument;

@@ -2,5 +2,9 @@
 
 pub mod cleanup;
 mod metrics;
+mod reminders;
+mod reports;
 
 pub use metrics::MetricsRepository;
+pub use reminders::{ReminderRepository, SentReminder};
+pub use reports::{LoggedReport, ReportLogRepository};

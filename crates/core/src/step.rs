@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use temporalio_common::ActivityDefinition;
 use temporalio_common::data_converters::TemporalDeserializable;
 use temporalio_sdk::{ActivityOptions, LocalActivityOptions, TimerOptions, WorkflowContext};
@@ -81,6 +81,9 @@ pub fn now<W>(ctx: &WorkflowContext<W>) -> DateTime<Utc> {
     ctx.workflow_time().map_or(DateTime::UNIX_EPOCH, Into::into)
 }
 
+/// The server counts a timer's nanoseconds in 64 bits, which is 292 years: a longer wait has several.
+const LONGEST_TIMER: TimeDelta = TimeDelta::days(36_500);
+
 /// Waits until an instant, durably; not at all if it has passed. `summary` is what the Web UI shows.
 ///
 /// `true` once it is reached, `false` if the token was cancelled before: a wait that lost a race is
@@ -91,14 +94,23 @@ pub async fn wait_until<W>(
     summary: &str,
     token: WorkflowCancellationToken,
 ) -> bool {
-    let Some(wait) = (at - now(ctx)).to_std().ok().filter(|wait| !wait.is_zero()) else {
-        return true;
-    };
-    let options = TimerOptions::builder(wait)
-        .cancellation_token(token)
-        .summary(summary.to_owned())
-        .build();
-    ctx.timer(options).await == TimerResult::Fired
+    loop {
+        let left = at - now(ctx);
+        let part = left.min(LONGEST_TIMER);
+        let Some(wait) = part.to_std().ok().filter(|wait| !wait.is_zero()) else {
+            return true;
+        };
+        let options = TimerOptions::builder(wait)
+            .cancellation_token(token.clone())
+            .summary(summary.to_owned())
+            .build();
+        if ctx.timer(options).await != TimerResult::Fired {
+            return false;
+        }
+        if part == left {
+            return true;
+        }
+    }
 }
 
 /// How a run closes that a problem ended: as cancelled if it is Temporal that asked for that, as

@@ -4,6 +4,7 @@
 //! contract wants a `VALIDATION_ERROR` at once. [`Wire`] therefore always decodes: it holds the
 //! value or the reason why there is none, and the receiver decides.
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use temporalio_common::data_converters::{
@@ -139,6 +140,29 @@ impl<T: DeserializeOwned> TemporalDeserializable for Wire<T> {
     }
 }
 
+/// The payload of a signal that brings a time: the time, or an object with one in this field.
+///
+/// # Errors
+/// Why there is none in it. A signal cannot be refused: whoever takes it notes this.
+pub fn time_in(
+    payload: Wire<serde_json::Value>,
+    field: &str,
+) -> Result<DateTime<Utc>, InvalidInput> {
+    let payload = payload.into_result()?;
+    let time = match &payload {
+        serde_json::Value::Object(fields) => fields.get(field).unwrap_or(&serde_json::Value::Null),
+        time => time,
+    };
+    time.as_str()
+        .and_then(|time| DateTime::parse_from_rfc3339(time).ok())
+        .map(|time| time.to_utc())
+        .ok_or_else(|| {
+            InvalidInput::new(format!(
+                "{field}: expected a date and time such as 2026-12-31T00:00:00Z"
+            ))
+        })
+}
+
 /// A payload that carries this JSON text, as every SDK writes it.
 pub fn json_payload(data: Vec<u8>) -> Payload {
     Payload {
@@ -227,6 +251,36 @@ mod tests {
         assert_eq!(none.to_string(), "input is missing");
         let binary = Wire::<Input>::from_wire(&[Payload::default()]).into_result();
         assert!(binary.is_err());
+    }
+
+    #[test]
+    fn a_time_comes_alone_or_in_an_object() {
+        let read = |json: &str| {
+            time_in(Wire::from_json(json.as_bytes()), "expirationDate")
+                .map(|time| time.to_rfc3339())
+                .map_err(|invalid| invalid.to_string())
+        };
+        let date = Ok("2026-12-31T00:00:00+00:00".to_owned());
+        assert_eq!(read(r#""2026-12-31T00:00:00Z""#), date);
+        assert_eq!(read(r#""2026-12-31T01:00:00+01:00""#), date);
+        assert_eq!(
+            read(r#"{"expirationDate":"2026-12-31T00:00:00Z","by":"ana"}"#),
+            date
+        );
+        for json in [
+            "null",
+            "{}",
+            "7",
+            r#""soon""#,
+            "[]",
+            r#"{"expirationDate":7}"#,
+        ] {
+            let error = read(json).unwrap_err();
+            assert!(
+                error.starts_with("expirationDate: expected"),
+                "{json}: {error}"
+            );
+        }
     }
 
     #[test]

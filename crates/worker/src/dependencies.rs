@@ -7,14 +7,15 @@ use partner_adapters::{
     HttpConfigError, HttpFulfillment, HttpFulfillmentConfig, ObjectStorage, ObjectStorageConfig,
     ObjectStorageConfigError, OpenSearchConfig, OpenSearchConfigError, OpenSearchCredentials,
     OpenSearchIndex, PostgresSearchIndex, SmtpConfig, SmtpConfigError, SmtpMailer, SmtpTls,
-    StripeConfig, StripeGateway, StripePaymentMethods, WebPushConfig, WebPushConfigError,
-    WebPusher,
+    StripeConfig, StripeGateway, StripePaymentMethods, TemporalStatistics, WebPushConfig,
+    WebPushConfigError, WebPusher,
 };
 use partner_analytics::cleanup::CleanupSettings;
 use partner_analytics::model::ReportFormat;
+use partner_analytics::ports::workflow_statistics::WorkflowStatistics;
 use partner_analytics::settings::{AnalyticsSettings, ReportSettings};
 use partner_core::activity_options::ActivityPolicies;
-use partner_core::catalog::Catalog;
+use partner_core::catalog::{Catalog, Kind};
 use partner_core::config::{self, Config};
 use partner_core::database::{self, DatabaseError};
 use partner_core::ports::fulfillment::Fulfillment;
@@ -49,6 +50,8 @@ pub struct Dependencies {
     pub fulfillment: Arc<dyn Fulfillment>,
     /// What the public searches.
     pub index: Arc<dyn SearchIndex>,
+    /// What the workflow engine knows about its own work.
+    pub statistics: Arc<dyn WorkflowStatistics>,
     /// How long stock stays reserved for an order that is not paid.
     pub reservation_ttl: Duration,
     /// Notifications and onboarding.
@@ -108,6 +111,7 @@ impl Dependencies {
             pusher: pusher(&config.push)?,
             objects: objects(&config.storage)?,
             fulfillment: Arc::new(HttpFulfillment::new(fulfillment(&config.fulfillment)?)?),
+            statistics: Arc::new(statistics(config)),
             reservation_ttl: config.payment.reservation_ttl,
             users: users(config),
             billing: billing(&config.subscription),
@@ -134,6 +138,7 @@ pub fn register(
         objects,
         fulfillment,
         index,
+        statistics,
         reservation_ttl,
         users,
         billing,
@@ -146,6 +151,7 @@ pub fn register(
         partner_analytics::Dependencies {
             pool: pool.clone(),
             objects: objects.clone(),
+            statistics,
             settings: analytics,
             policies,
         },
@@ -324,6 +330,12 @@ fn listings(config: &Config) -> ListingSettings {
         portal_url: config.onboarding.portal_url.clone(),
         review_url: listing.review_url,
     }
+}
+
+fn statistics(config: &Config) -> TemporalStatistics {
+    let workflows = catalog(&config.activities).names(Kind::Workflow);
+    let workflows = workflows.into_iter().map(str::to_owned).collect();
+    TemporalStatistics::new(config.temporal.clone(), workflows)
 }
 
 fn analytics(config: &Config) -> AnalyticsSettings {

@@ -13,6 +13,7 @@ use partner_core::wire::Wire;
 use serde::{Deserialize, Serialize};
 use temporalio_sdk::activities::{ActivityContext, ActivityError, activities};
 
+use super::own_id;
 use crate::cleanup::{
     BackupCursor, Cleanup, CleanupType, DeletionCursor, Pace, Plan, PlanCursor, PlanRequest,
     Report, Restoration, RestorationCursor,
@@ -56,6 +57,12 @@ pub struct CleanupItems {
     pub newest: Option<DateTime<Utc>>,
     /// Whether nothing more will happen.
     pub dry_run: bool,
+    /// How many rows one statement deletes if nobody says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<NonZeroU32>,
+    /// The rest between two statements in milliseconds, if nobody says otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause_ms: Option<u64>,
 }
 
 /// The items that `identifyCleanupItems` answered with, of which the reference counts.
@@ -64,6 +71,14 @@ pub struct CleanupItems {
 pub struct ItemsReference {
     /// What the rows are known by.
     pub reference: String,
+}
+
+impl From<&CleanupItems> for ItemsReference {
+    fn from(items: &CleanupItems) -> Self {
+        Self {
+            reference: items.reference.clone(),
+        }
+    }
 }
 
 /// What to back up.
@@ -127,6 +142,9 @@ pub struct LogCleanupOperationInput {
     /// The operation's own id; without it, that of the workflow's run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation_id: Option<String>,
+    /// Whether it stopped before its end: then the database says how many rows were deleted.
+    #[serde(default)]
+    pub interrupted: bool,
 }
 
 /// That it was written down.
@@ -135,6 +153,8 @@ pub struct LogCleanupOperationInput {
 pub struct LogCleanupOperationResult {
     /// Always true: what could not be done is a failure.
     pub success: bool,
+    /// How many rows were deleted.
+    pub items_deleted: u64,
 }
 
 /// Which backup to put back.
@@ -232,7 +252,12 @@ impl CleanupActivities {
             dry_run: input.dry_run,
         };
         let plan = self.cleanup.plan(&request, from, report).await;
-        Ok(plan.map_err(activity_error)?.into())
+        let settings = self.cleanup.settings();
+        Ok(CleanupItems {
+            batch_size: Some(settings.batch_rows),
+            pause_ms: u64::try_from(settings.pause.as_millis()).ok(),
+            ..plan.map_err(activity_error)?.into()
+        })
     }
 
     /// `backupData` without a worker around it.
@@ -299,8 +324,15 @@ impl CleanupActivities {
             backup: input.backup_url.as_deref().filter(|url| !url.is_empty()),
             completed_at: input.completed_at,
         };
-        self.cleanup.log(&entry).await.map_err(activity_error)?;
-        Ok(LogCleanupOperationResult { success: true })
+        let logged = if input.interrupted {
+            self.cleanup.log_interrupted(&entry).await
+        } else {
+            self.cleanup.log(&entry).await.map(|()| entry.deleted)
+        };
+        Ok(LogCleanupOperationResult {
+            success: true,
+            items_deleted: logged.map_err(activity_error)?,
+        })
     }
 
     /// `restoreBackup` without a worker around it.
@@ -326,17 +358,6 @@ impl CleanupActivities {
     }
 }
 
-/// The id of an operation whose caller gives none: one run of a workflow cleans up once.
-fn own_id(ctx: &ActivityContext) -> String {
-    let info = ctx.info();
-    let part = |part: &Option<String>| part.clone().unwrap_or_default();
-    format!(
-        "{}/{}",
-        part(&info.workflow_id),
-        part(&info.workflow_run_id)
-    )
-}
-
 impl From<Plan> for CleanupItems {
     fn from(plan: Plan) -> Self {
         Self {
@@ -347,6 +368,8 @@ impl From<Plan> for CleanupItems {
             oldest: plan.oldest,
             newest: plan.newest,
             dry_run: plan.dry_run,
+            batch_size: None,
+            pause_ms: None,
         }
     }
 }

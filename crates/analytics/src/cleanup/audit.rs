@@ -5,6 +5,18 @@ use crate::error::AnalyticsError;
 use crate::repository::cleanup::AuditEntry;
 
 impl Cleanup {
+    /// Writes down a cleanup that stopped before its end, once, with as many rows as the database says
+    /// that it deleted; how many those are.
+    pub async fn log_interrupted(&self, entry: &AuditEntry<'_>) -> Result<u64, AnalyticsError> {
+        let deleted = match entry.backup {
+            Some(backup) => self.repository.deleted_by(backup).await?,
+            None => None,
+        };
+        let deleted = deleted.unwrap_or_default();
+        self.log(&AuditEntry { deleted, ..*entry }).await?;
+        Ok(deleted)
+    }
+
     /// Writes a cleanup down, once.
     ///
     /// # Errors

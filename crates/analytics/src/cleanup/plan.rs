@@ -105,11 +105,7 @@ impl Cleanup {
 
     async fn begin(&self, request: &PlanRequest) -> Result<Run, AnalyticsError> {
         let days = request.retention_days;
-        if !(1..=MOST_DAYS).contains(&days) {
-            return Err(AnalyticsError::Invalid(format!(
-                "retentionDays: expected 1 to {MOST_DAYS}, got {days}"
-            )));
-        }
+        check_retention(days)?;
         let run = self
             .repository
             .begin(&NewRun {
@@ -131,6 +127,19 @@ impl Cleanup {
             )))
         }
     }
+}
+
+/// Checks how many days rows are kept.
+///
+/// # Errors
+/// [`AnalyticsError::Invalid`] if that is none, or more than a century.
+pub(crate) fn check_retention(days: u32) -> Result<(), AnalyticsError> {
+    if (1..=MOST_DAYS).contains(&days) {
+        return Ok(());
+    }
+    Err(AnalyticsError::Invalid(format!(
+        "retentionDays: expected 1 to {MOST_DAYS}, got {days}"
+    )))
 }
 
 impl From<Run> for Plan {

@@ -45,8 +45,6 @@ impl MetricsRepository {
     }
 
     /// The figures of an analytics report.
-    ///
-    /// Listings are not among them: the platform has no such table yet.
     pub async fn analytics(&self, period: Period) -> Result<MetricsDocument, AnalyticsError> {
         let (mut snapshot, timestamp) = self.begin().await?;
         let metrics = analytics::gather(&mut snapshot, &period).await?;

@@ -25,7 +25,7 @@ use partner_core::error::ErrorCode;
 use partner_core::problem::Problem;
 use partner_core::progress::{Course, ProgressAnswer, StatusAnswer};
 use partner_core::step::{self, closing, local, now, remote, stop_if_cancelled, wait_until};
-use partner_core::wire::Wire;
+use partner_core::wire::{Wire, time_in};
 use serde_json::Value;
 use temporalio_sdk::workflows::select;
 use temporalio_sdk::{
@@ -133,7 +133,7 @@ impl ListingExpiration {
     /// The listing shall be shown until another date. The latest of several counts.
     #[signal(name = "renew")]
     pub fn renew(&mut self, _ctx: &mut SyncWorkflowContext<Self>, payload: Wire<Value>) {
-        match state::renewal(payload) {
+        match time_in(payload, "expirationDate") {
             Ok(date) => self.renewal = Some(date),
             Err(invalid) => self.details.ignored_renewal = Some(invalid.to_string()),
         }

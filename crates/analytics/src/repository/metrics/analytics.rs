@@ -1,10 +1,12 @@
-//! The queries of an analytics report: users, what they did, what they were told.
+//! The queries of an analytics report: users, what they did, what they were told; listings.
 
 use sqlx::PgConnection;
 
 use super::count;
 use crate::error::AnalyticsError;
-use crate::metrics::{AnalyticsMetrics, ChannelDeliveries, Compared};
+use crate::metrics::{
+    AnalyticsMetrics, ChannelDeliveries, Compared, Latency, ListingMetrics, StatusCount,
+};
 use crate::model::Period;
 
 pub(super) async fn gather(
@@ -20,7 +22,10 @@ pub(super) async fn gather(
         onboardings_finished: onboardings.finished,
         onboardings_failed: onboardings.failed,
         deliveries: deliveries(snapshot, period).await?,
-        listings: None,
+        listings: Some(ListingMetrics {
+            by_status: listings_by_status(snapshot, period).await?,
+            approval: approval(snapshot, period).await?,
+        }),
     })
 }
 
@@ -161,4 +166,61 @@ async fn deliveries(
             pending: Compared::new(row.pending, row.pending_before).map(count),
         })
         .collect())
+}
+
+async fn listings_by_status(
+    snapshot: &mut PgConnection,
+    period: &Period,
+) -> Result<Vec<StatusCount>, AnalyticsError> {
+    let rows = sqlx::query!(
+        r#"SELECT status,
+                  count(*) FILTER (WHERE created_at >= $2) AS "current!",
+                  count(*) FILTER (WHERE created_at < $2)  AS "previous!"
+           FROM listings
+           WHERE created_at >= $1 AND created_at < $3
+           GROUP BY status
+           ORDER BY status"#,
+        period.window_before().from,
+        period.window().from,
+        period.window().to
+    )
+    .fetch_all(snapshot)
+    .await?;
+    let counts = rows.into_iter().map(|row| StatusCount {
+        status: row.status,
+        count: Compared::new(row.current, row.previous).map(count),
+    });
+    Ok(counts.collect())
+}
+
+/// How long approvals took that were decided in a period, from the submission of the version: whoever
+/// edited a listing began to wait anew.
+async fn approval(
+    snapshot: &mut PgConnection,
+    period: &Period,
+) -> Result<Compared<Option<Latency>>, AnalyticsError> {
+    let row = sqlx::query!(
+        r#"SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY millis) FILTER (WHERE now)     AS p50,
+                  percentile_disc(0.9) WITHIN GROUP (ORDER BY millis) FILTER (WHERE now)     AS p90,
+                  percentile_disc(0.5) WITHIN GROUP (ORDER BY millis) FILTER (WHERE NOT now) AS p50_before,
+                  percentile_disc(0.9) WITHIN GROUP (ORDER BY millis) FILTER (WHERE NOT now) AS p90_before
+           FROM (SELECT decided_at >= $2 AS now,
+                        floor(extract(epoch FROM decided_at - submitted_at) * 1000)::bigint AS millis
+                 FROM review_decisions
+                 JOIN listing_versions USING (listing_id, version)
+                 WHERE decision = 'approve' AND decided_at >= $1 AND decided_at < $3) AS approval"#,
+        period.window_before().from,
+        period.window().from,
+        period.window().to
+    )
+    .fetch_one(snapshot)
+    .await?;
+    let latency = |(p50, p90): (Option<i64>, Option<i64>)| {
+        Some(Latency {
+            p50_millis: count(p50?),
+            p90_millis: count(p90?),
+        })
+    };
+    let both = Compared::new((row.p50, row.p90), (row.p50_before, row.p90_before));
+    Ok(both.map(latency))
 }

@@ -4,9 +4,7 @@ use chrono::{DateTime, Utc};
 use partner_core::ids::{ListingId, UserId};
 use partner_core::progress;
 use partner_core::text_enum;
-use partner_core::wire::{InvalidInput, Wire};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// What expires.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -64,26 +62,6 @@ pub struct ListingExpirationDetails {
     pub warnings: Vec<String>,
 }
 
-/// The payload of the signal `renew`: a date, or an object with one.
-///
-/// # Errors
-/// Why there is none in it.
-pub(super) fn renewal(payload: Wire<Value>) -> Result<DateTime<Utc>, InvalidInput> {
-    let payload = payload.into_result()?;
-    let date = match &payload {
-        Value::Object(fields) => fields.get("expirationDate").unwrap_or(&Value::Null),
-        date => date,
-    };
-    date.as_str()
-        .and_then(|date| DateTime::parse_from_rfc3339(date).ok())
-        .map(|date| date.to_utc())
-        .ok_or_else(|| {
-            InvalidInput::new(
-                "expirationDate: expected a date and time such as 2026-12-31T00:00:00Z",
-            )
-        })
-}
-
 /// The steps, for `getStatus` and `getProgress`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
@@ -121,42 +99,6 @@ impl progress::Step for Step {
             Self::TakingDown => 3,
             Self::Telling => 4,
             Self::Done => Self::TOTAL,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(json: &str) -> Result<String, String> {
-        renewal(Wire::from_json(json.as_bytes()))
-            .map(|date| date.to_rfc3339())
-            .map_err(|invalid| invalid.to_string())
-    }
-
-    #[test]
-    fn a_renewal_is_a_date_or_an_object_with_one() {
-        let date = Ok("2026-12-31T00:00:00+00:00".to_owned());
-        assert_eq!(read(r#""2026-12-31T00:00:00Z""#), date);
-        assert_eq!(read(r#""2026-12-31T01:00:00+01:00""#), date);
-        assert_eq!(
-            read(r#"{"expirationDate":"2026-12-31T00:00:00Z","by":"ana"}"#),
-            date
-        );
-        for json in [
-            "null",
-            "{}",
-            "7",
-            r#""soon""#,
-            "[]",
-            r#"{"expirationDate":7}"#,
-        ] {
-            let error = read(json).unwrap_err();
-            assert!(
-                error.starts_with("expirationDate: expected"),
-                "{json}: {error}"
-            );
         }
     }
 }
