@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use partner_analytics::workflows::daily_report::DailyReport;
+use partner_analytics::workflows::data_cleanup::DataCleanup;
+use partner_analytics::workflows::reminder::Reminder;
 use partner_core::activity_options::ActivityPolicies;
 use partner_listing::settings::ListingSettings;
 use partner_listing::workflows::listing_approval::ListingApproval;
@@ -57,7 +60,11 @@ async fn every_recorded_branch_replays() -> Result<()> {
         review_url: "https://review.example".parse()?,
     };
     let (approval, expiration) = (listings.clone(), listings);
+    let admin = || "admin@partners.example".to_owned();
     let options = WorkflowReplayerOptions::new()
+        .register_workflow_with_factory(move || DailyReport::new(policies(), admin()))?
+        .register_workflow_with_factory(move || DataCleanup::new(policies(), admin()))?
+        .register_workflow_with_factory(move || Reminder::new(policies()))?
         .register_workflow_with_factory(move || ListingApproval::new(policies(), approval.clone()))?
         .register_workflow_with_factory(move || {
             ListingExpiration::new(policies(), expiration.clone())

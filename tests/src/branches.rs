@@ -1,9 +1,12 @@
 //! One run of a workflow for every branch that it can take: what the replay tests hold the code
 //! against.
 
+pub mod daily_report;
+pub mod data_cleanup;
 pub mod listing_approval;
 pub mod listing_expiration;
 pub mod process_payment;
+pub mod reminder;
 pub mod send_notification;
 pub mod subscription_payment;
 pub mod user_onboarding;
@@ -14,10 +17,13 @@ use partner_core::client::Process;
 use crate::stage::Stage;
 
 /// Every workflow's branches, by the folder of its recorded histories.
-pub const BRANCHES: [(&str, &[&str]); 6] = [
+pub const BRANCHES: [(&str, &[&str]); 9] = [
+    ("daily_report", &daily_report::BRANCHES),
+    ("data_cleanup", &data_cleanup::BRANCHES),
     ("listing_approval", &listing_approval::BRANCHES),
     ("listing_expiration", &listing_expiration::BRANCHES),
     ("process_payment", &process_payment::BRANCHES),
+    ("reminder", &reminder::BRANCHES),
     ("send_notification", &send_notification::BRANCHES),
     ("subscription_payment", &subscription_payment::BRANCHES),
     ("user_onboarding", &user_onboarding::BRANCHES),
@@ -26,9 +32,12 @@ pub const BRANCHES: [(&str, &[&str]); 6] = [
 /// Plays a branch to its end.
 pub async fn play(stage: &Stage, workflow: &str, branch: &str) -> Result<Process> {
     let begun = match workflow {
+        "daily_report" => daily_report::begin(stage, branch).await,
+        "data_cleanup" => data_cleanup::begin(stage, branch).await,
         "listing_approval" => listing_approval::begin(stage, branch).await,
         "listing_expiration" => listing_expiration::begin(stage, branch).await,
         "process_payment" => process_payment::begin(stage, branch).await,
+        "reminder" => reminder::begin(stage, branch).await,
         "send_notification" => send_notification::begin(stage, branch).await,
         "subscription_payment" => subscription_payment::begin(stage, branch).await,
         "user_onboarding" => user_onboarding::begin(stage, branch).await,

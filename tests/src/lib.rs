@@ -3,10 +3,13 @@
 
 pub mod books;
 pub mod branches;
+pub mod cleanups;
 pub mod faults;
 pub mod history;
 pub mod listings;
 pub mod orders;
+pub mod reminders;
+pub mod reports;
 pub mod stage;
 pub mod subscriptions;
 pub mod users;

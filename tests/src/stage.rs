@@ -30,6 +30,7 @@ use temporalio_common::protos::temporal::api::common::v1::{
     Payload, Payloads, TimeSkippingConfig, WorkflowType,
 };
 use temporalio_common::protos::temporal::api::enums::v1::WorkflowIdReusePolicy;
+use temporalio_common::protos::temporal::api::history::v1::history_event::Attributes;
 use temporalio_common::protos::temporal::api::taskqueue::v1::TaskQueue;
 use temporalio_common::protos::temporal::api::workflowservice::v1::StartWorkflowExecutionRequest;
 use temporalio_sdk::runtime::RuntimeOptions;
@@ -102,6 +103,11 @@ impl Stage {
             worker,
             last: AtomicU32::new(0),
         })
+    }
+
+    /// What the workers are configured with.
+    pub const fn config(&self) -> &Config {
+        &self.config
     }
 
     /// A name that no other test of this process has.
@@ -320,6 +326,37 @@ impl Stage {
         };
         let found = tokio::time::timeout(PATIENCE, found).await;
         found.map_err(|_| self.late(process, what))?
+    }
+
+    /// What an activity of a workflow answered, the last time that it did.
+    pub async fn activity_result(&self, process: &Process, activity: &str) -> Result<Value> {
+        let events = process.history().await?;
+        let scheduled = events
+            .iter()
+            .rev()
+            .find_map(|event| match &event.attributes {
+                Some(Attributes::ActivityTaskScheduledEventAttributes(scheduled))
+                    if scheduled
+                        .activity_type
+                        .as_ref()
+                        .is_some_and(|known| known.name == activity) =>
+                {
+                    Some(event.event_id)
+                }
+                _ => None,
+            });
+        let scheduled = scheduled.with_context(|| format!("{activity} was not done"))?;
+        let answer = events.iter().find_map(|event| match &event.attributes {
+            Some(Attributes::ActivityTaskCompletedEventAttributes(done))
+                if done.scheduled_event_id == scheduled =>
+            {
+                done.result.clone()
+            }
+            _ => None,
+        });
+        let answer = answer.with_context(|| format!("{activity} has no answer"))?;
+        let payload = answer.payloads.first().context("an empty answer")?;
+        Ok(serde_json::from_slice(&payload.data)?)
     }
 
     fn late(&self, process: &Process, what: &str) -> anyhow::Error {

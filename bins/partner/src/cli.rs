@@ -39,6 +39,11 @@ pub(crate) enum Command {
     ///
     /// Safe to run again and from several places at once.
     Migrate(ConfigFileArgs),
+    /// Put the rows of a cleanup's backup back, and the files that they stand for.
+    ///
+    /// Safe to run again: what is there already is not touched. All of the backup is checked before
+    /// the first row comes back. Exits 1 if another row has the key of one that was deleted.
+    Restore(RestoreArgs),
     /// Start a workflow.
     Start(StartArgs),
     /// A worker that also runs the benchmark's floor.
@@ -57,6 +62,19 @@ pub(crate) struct JsonArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ConfigFileArgs {
+    /// A TOML file over the built-in defaults.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The backup: the backupUrl of the cleanup's result, which is in its mail too.
+    #[arg(value_name = "BACKUP")]
+    pub(crate) backup: String,
     /// A TOML file over the built-in defaults.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

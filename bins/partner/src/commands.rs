@@ -4,6 +4,7 @@ mod catalog;
 mod config;
 mod dev;
 mod migrate;
+mod restore;
 mod start;
 
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Command::Config(ConfigCommand::Check(args)) => config::check(args),
         Command::Config(ConfigCommand::Show(args)) => config::show(args),
         Command::Migrate(args) => migrate::run(args).await,
+        Command::Restore(args) => restore::run(args).await,
         Command::Start(args) => start::run(args).await,
         Command::Bench(args) => bench::run(args).await,
     };

@@ -1,10 +1,13 @@
 //! `partner demo`: sample traffic through the real thing, and a check of every expectation.
 
+mod cleanups;
 mod listings;
 mod notifications;
 mod onboarding;
 mod payments;
+mod reminders;
 mod report;
+mod reports;
 mod stage;
 mod subscriptions;
 
@@ -85,13 +88,26 @@ async fn play(running: &Running, progress: &Progress) -> anyhow::Result<Report> 
     };
     payments::prepare(&stage).await?;
     listings::prepare(&stage).await?;
-    let (payments, notifications, onboardings, subscriptions, approvals, expirations) = try_join!(
+    let (
+        payments,
+        notifications,
+        onboardings,
+        subscriptions,
+        approvals,
+        expirations,
+        reports,
+        cleanups,
+        reminders,
+    ) = try_join!(
         payments::all(&stage),
         notifications::all(&stage),
         onboarding::all(&stage),
         subscriptions::all(&stage),
         listings::approvals(&stage),
         listings::expirations(&stage),
+        reports::all(&stage),
+        cleanups::all(&stage),
+        reminders::all(&stage),
     )?;
     let rows = Rows {
         payments,
@@ -100,6 +116,9 @@ async fn play(running: &Running, progress: &Progress) -> anyhow::Result<Report> 
         subscriptions,
         approvals,
         expirations,
+        reports,
+        cleanups,
+        reminders,
     };
     let report = Report::new(&stage, rows).await?;
     step.done();

@@ -2,6 +2,7 @@
 //! demos and tests, and what became of them and of listings.
 
 mod listings;
+mod records;
 mod subscriptions;
 mod users;
 

@@ -246,7 +246,11 @@ fn pusher(config: &config::PushConfig) -> Result<Option<Arc<dyn Pusher>>, WebPus
     Ok(Some(Arc::new(pusher)))
 }
 
-fn objects(
+/// The object storage that the configuration names, if it names one.
+///
+/// # Errors
+/// [`ObjectStorageConfigError`] says what is wrong with `storage.url` or `storage.options`.
+pub fn objects(
     config: &config::StorageConfig,
 ) -> Result<Option<Arc<dyn ObjectStore>>, ObjectStorageConfigError> {
     let Some(url) = &config.url else {

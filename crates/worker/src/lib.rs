@@ -7,6 +7,6 @@ mod logging;
 mod run;
 mod shutdown;
 
-pub use dependencies::{Dependencies, DependencyError, catalog, register};
+pub use dependencies::{Dependencies, DependencyError, catalog, objects, register};
 pub use logging::ActivityLog;
 pub use run::{Outcome, Ready, WorkerError, run};

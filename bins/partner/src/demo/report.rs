@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use partner_core::money::{Currency, Money};
 use serde::Serialize;
 
+use super::cleanups::{self, Cleaned};
 use super::listings::{self, Seen};
 use super::notifications::{self, Told};
 use super::onboarding::{self, Onboarded};
 use super::payments::{self, Ordered};
+use super::reminders::{self, Reminded};
+use super::reports::{self, Reported};
 use super::stage::{Row, Stage};
 use super::subscriptions::{self, Billed};
 
@@ -32,6 +35,9 @@ pub(crate) struct Rows {
     pub(crate) subscriptions: Vec<Row<Billed>>,
     pub(crate) approvals: Vec<Row<Seen>>,
     pub(crate) expirations: Vec<Row<Seen>>,
+    pub(crate) reports: Vec<Row<Reported>>,
+    pub(crate) cleanups: Vec<Row<Cleaned>>,
+    pub(crate) reminders: Vec<Row<Reminded>>,
 }
 
 /// Money and stock, counted over everything.
@@ -69,6 +75,9 @@ impl Rows {
             .chain(of(&self.subscriptions))
             .chain(of(&self.approvals))
             .chain(of(&self.expirations))
+            .chain(of(&self.reports))
+            .chain(of(&self.cleanups))
+            .chain(of(&self.reminders))
             .collect()
     }
 }
@@ -95,6 +104,9 @@ impl Report {
                 "Expirations",
                 listings::expirations_table(&rows.expirations),
             ),
+            ("Reports", reports::table(&rows.reports)),
+            ("Cleanups", cleanups::table(&rows.cleanups)),
+            ("Reminders", reminders::table(&rows.reminders)),
         ] {
             text.extend([heading, "\n\n", &table, "\n\n"]);
         }

@@ -263,8 +263,8 @@ async fn store(
         .window()
         .to
         .with_timezone(&plan.period.time_zone());
-    // Part of the run's id: another run of the same day keeps a file of its own.
-    let run: String = ctx.run_id().chars().take(8).collect();
+    // What is random in the run's id is at its end: another run of the same day has a file of its own.
+    let run = ctx.run_id().rsplit('-').next().unwrap_or_default();
     let file_name = format!(
         "{}-{}-{run}.{}",
         order.input.report_type,

@@ -262,6 +262,7 @@ async fn identify(
         let configured = PaceInput {
             batch_size: items.batch_size,
             pause_ms: items.pause_ms,
+            slice_batches: None,
         };
         state.details.pace = configured.changed(state.details.pace);
     });

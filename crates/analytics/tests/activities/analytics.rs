@@ -1,7 +1,9 @@
 //! The figures of an analytics report.
 
 use anyhow::Result;
-use partner_analytics::metrics::{AnalyticsMetrics, ChannelDeliveries, Compared};
+use partner_analytics::metrics::{
+    AnalyticsMetrics, ChannelDeliveries, Compared, Latency, ListingMetrics, StatusCount,
+};
 
 use crate::support::{BEFORE_BEGINS, BEFORE_ENDS, BEGINS, ENDS, TOO_EARLY, TOO_LATE, World, at};
 
@@ -25,6 +27,29 @@ impl World {
         .bind(id)
         .bind(from)
         .bind(to)
+        .bind(at(time)?)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// A version that was decided so many seconds after its submission.
+    async fn decided(&self, listing: &str, decision: &str, time: &str, seconds: i32) -> Result<()> {
+        sqlx::query(
+            "INSERT INTO listing_versions (listing_id, version, data, submitted_at)
+             VALUES ($1, 1, '{}', $2 - make_interval(secs => $3))",
+        )
+        .bind(listing)
+        .bind(at(time)?)
+        .bind(f64::from(seconds))
+        .execute(&self.pool)
+        .await?;
+        sqlx::query(
+            "INSERT INTO review_decisions (listing_id, version, decision, provenance, decided_at)
+             VALUES ($1, 1, $2, 'human', $3)",
+        )
+        .bind(listing)
+        .bind(decision)
         .bind(at(time)?)
         .execute(&self.pool)
         .await?;
@@ -228,8 +253,65 @@ async fn messages_count_by_channel_and_by_what_became_of_them() -> Result<()> {
 }
 
 #[tokio::test]
+async fn listings_count_by_when_they_were_created_and_approvals_by_when_they_were_decided()
+-> Result<()> {
+    let world = World::start().await?;
+    for (id, status, created_at) in [
+        ("1", "draft", BEGINS),
+        ("2", "draft", ENDS),
+        ("3", "validation_failed", BEGINS),
+        ("4", "draft", BEFORE_BEGINS),
+        ("5", "draft", TOO_EARLY),
+        ("6", "draft", TOO_LATE),
+    ] {
+        sqlx::query(
+            "INSERT INTO listings (id, user_id, status, created_at) VALUES ($1, 'ana', $2, $3)",
+        )
+        .bind(id)
+        .bind(status)
+        .bind(at(created_at)?)
+        .execute(&world.pool)
+        .await?;
+    }
+    for (id, decision, decided_at, seconds) in [
+        ("1", "approve", BEGINS, 10),
+        ("2", "approve", ENDS, 30),
+        ("3", "reject", BEGINS, 1_000),
+        ("4", "approve", BEFORE_ENDS, 7),
+        ("5", "approve", TOO_EARLY, 1),
+        ("6", "approve", TOO_LATE, 1),
+    ] {
+        world.decided(id, decision, decided_at, seconds).await?;
+    }
+    let listings = world.analytics().await?.listings.unwrap_or_default();
+    let count = |status: &str, current, previous| StatusCount {
+        status: status.to_owned(),
+        count: Compared::new(current, previous),
+    };
+    assert_eq!(
+        listings.by_status,
+        [count("draft", 2, 1), count("validation_failed", 1, 0)]
+    );
+    let latency = |p50, p90| {
+        Some(Latency {
+            p50_millis: p50,
+            p90_millis: p90,
+        })
+    };
+    assert_eq!(
+        listings.approval,
+        Compared::new(latency(10_000, 30_000), latency(7_000, 7_000))
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn without_rows_there_are_no_figures() -> Result<()> {
     let world = World::start().await?;
-    assert_eq!(world.analytics().await?, AnalyticsMetrics::default());
+    let nothing = AnalyticsMetrics {
+        listings: Some(ListingMetrics::default()),
+        ..AnalyticsMetrics::default()
+    };
+    assert_eq!(world.analytics().await?, nothing);
     Ok(())
 }

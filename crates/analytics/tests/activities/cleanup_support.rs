@@ -426,6 +426,7 @@ pub(crate) fn delete(cleanup_type: CleanupType) -> DeleteItemsInput {
 
 pub(crate) fn log(deleted: u64, backup: Option<&str>) -> LogCleanupOperationInput {
     LogCleanupOperationInput {
+        interrupted: false,
         cleanup_type: CleanupType::Logs,
         items_deleted: deleted,
         backup_url: backup.map(ToOwned::to_owned),

@@ -14,6 +14,8 @@ mod cleanup_support;
 #[path = "../../../payment/tests/activities/database.rs"]
 mod database;
 mod ledger_times;
+mod reminders;
+mod reports;
 mod sales;
 mod snapshot;
 mod support;

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use partner_analytics::metrics::{AnalyticsMetrics, Metrics, SalesMetrics};
 use partner_analytics::model::Period;
 use partner_analytics::repository::MetricsRepository;
 use sqlx::PgPool;
+use temporalio_sdk::activities::ActivityError;
 
 use crate::database::fresh_database;
 
@@ -186,6 +187,14 @@ impl World {
             Metrics::Analytics(metrics) => Ok(metrics),
             other => bail!("not analytics: {other:?}"),
         }
+    }
+}
+
+/// What an activity failed with, for a test's error.
+pub(crate) fn failed(error: ActivityError) -> anyhow::Error {
+    match error {
+        ActivityError::Application(failure) => anyhow!("{failure}"),
+        other => anyhow!("{other:?}"),
     }
 }
 

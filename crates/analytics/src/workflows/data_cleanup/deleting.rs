@@ -20,7 +20,7 @@ const SLICE_MS: u64 = 300_000;
 const BATCH_MS: u64 = 30;
 
 /// After how many slices a new run goes on, if Temporal does not suggest it before.
-const SLICES_PER_RUN: u32 = 500;
+const SLICES_PER_RUN: u32 = 200;
 
 /// How far the deletion came in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ async fn slice(
         items: ItemsReference::from(&backed_up.items),
         batch_size: pace.batch_size,
         pause_ms: pace.pause_ms,
-        max_batches: Some(batches(pace)),
+        max_batches: Some(pace.slice_batches.unwrap_or_else(|| batches(pace))),
     };
     let options = policies(ctx).cleanup().heartbeating();
     let options = options.detached("delete a slice of what is in the backup");
@@ -108,8 +108,8 @@ mod tests {
     fn the_rests_of_a_slice_take_five_minutes_at_most() {
         for (pause, expected) in [(0, 10_000), (1_000, 300), (300_000, 1), (3_600_000, 1)] {
             let pace = PaceInput {
-                batch_size: None,
                 pause_ms: Some(pause),
+                ..PaceInput::default()
             };
             assert_eq!(batches(pace).get(), expected, "{pause} ms");
         }

@@ -32,6 +32,9 @@ pub struct DataCleanupInput {
     /// The rest between two statements, in milliseconds; as configured without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause_ms: Option<u64>,
+    /// How many batches go between two looks at the signals; as many as rests of five minutes without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slice_batches: Option<NonZeroU32>,
     /// What an earlier run of the same cleanup left to do. The workflow writes this itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub continued: Option<Box<Continued>>,
@@ -53,6 +56,7 @@ impl DataCleanupInput {
         PaceInput {
             batch_size: self.batch_size,
             pause_ms: self.pause_ms,
+            slice_batches: self.slice_batches,
         }
     }
 }
@@ -67,6 +71,9 @@ pub struct PaceInput {
     /// The rest between two statements, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pause_ms: Option<u64>,
+    /// How many batches go between two looks at the signals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slice_batches: Option<NonZeroU32>,
 }
 
 impl PaceInput {
@@ -84,25 +91,29 @@ impl PaceInput {
         Self {
             batch_size: change.batch_size.or(self.batch_size),
             pause_ms: change.pause_ms.or(self.pause_ms),
+            slice_batches: change.slice_batches.or(self.slice_batches),
         }
     }
 }
 
-/// The payload of `updateConfig`: an object with any of `batchSize` and `pauseMs`.
+/// What `updateConfig` can change.
+const CHANGEABLE: [&str; 3] = ["batchSize", "pauseMs", "sliceBatches"];
+
+/// The payload of `updateConfig`: an object with some of what it can change.
 ///
 /// # Errors
 /// What is wrong with it.
 pub(super) fn change(payload: Wire<Value>) -> Result<PaceInput, InvalidInput> {
     let payload = payload.into_result()?;
-    let fields = payload
-        .as_object()
-        .ok_or_else(|| InvalidInput::new("expected an object with batchSize or pauseMs"))?;
+    let fields = payload.as_object().ok_or_else(|| {
+        InvalidInput::new(format!("expected an object with some of {CHANGEABLE:?}"))
+    })?;
     if let Some(unknown) = fields
         .keys()
-        .find(|name| !["batchSize", "pauseMs"].contains(&name.as_str()))
+        .find(|name| !CHANGEABLE.contains(&name.as_str()))
     {
         return Err(InvalidInput::new(format!(
-            "{unknown}: unknown, expected batchSize or pauseMs"
+            "{unknown}: unknown, expected some of {CHANGEABLE:?}"
         )));
     }
     let change = Wire::<PaceInput>::from_json(payload.to_string().as_bytes()).into_result()?;
@@ -243,7 +254,7 @@ mod tests {
         };
         let faster = PaceInput {
             batch_size: NonZeroU32::new(500),
-            pause_ms: None,
+            ..PaceInput::default()
         };
         assert_eq!(read(r#"{"batchSize":500}"#), Ok(faster));
         let unhurried = read(r#"{"pauseMs":0}"#).unwrap();
