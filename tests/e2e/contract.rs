@@ -37,7 +37,9 @@ const USER_ACTIVITIES: [&str; 5] = [
 ];
 
 /// Those that the contract does not name: it allows more of them.
-const ADDED_ACTIVITIES: [&str; 11] = [
+const ADDED_ACTIVITIES: [&str; 13] = [
+    "planReport",
+    "linkReport",
     "restoreBackup",
     "submitListing",
     "startListingExpiration",

@@ -4,11 +4,14 @@
 //! Leases and timeouts are those of production: a run that another worker takes over must come to its
 //! end with the attempts that it really has.
 
+mod cleanup;
 mod listing_approval;
 mod listing_expiration;
 mod notification;
 mod onboarding;
 mod payment;
+mod reminder;
+mod report;
 mod subscription;
 mod trap;
 

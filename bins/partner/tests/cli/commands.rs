@@ -7,7 +7,7 @@ use crate::support::World;
 #[tokio::test]
 async fn every_command_explains_itself() {
     let world = World::new();
-    let commands: [&[&str]; 11] = [
+    let commands: [&[&str]; 12] = [
         &[],
         &["demo"],
         &["dev"],
@@ -17,6 +17,7 @@ async fn every_command_explains_itself() {
         &["config", "check"],
         &["config", "show"],
         &["migrate"],
+        &["restore"],
         &["start"],
         &["bench"],
     ];
@@ -41,6 +42,9 @@ async fn what_is_not_a_command_exits_2() {
         &["demo", "--nonsense"],
         &["dev", "--smtp-port", "70000"],
         &["start"],
+        &["restore"],
+        // Nobody says which database.
+        &["restore", "file:///backups/logs/manifest-1.json"],
     ] {
         let answer = world.run(wrong).await;
         assert_eq!(answer.code, Some(2), "{wrong:?}: {answer:?}");
@@ -63,9 +67,12 @@ async fn the_catalogue_is_one_json_document_with_every_name() {
     assert_eq!(
         named("workflow"),
         [
+            "dailyReportWorkflow",
+            "dataCleanupWorkflow",
             "listingApprovalWorkflow",
             "listingExpirationWorkflow",
             "processPaymentWorkflow",
+            "reminderWorkflow",
             "sendNotificationWorkflow",
             "subscriptionPaymentWorkflow",
             "userOnboardingWorkflow",
