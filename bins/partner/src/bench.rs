@@ -1,9 +1,12 @@
 //! `partner bench`: speed and cost of a workflow, beside the floor: what the engine itself costs.
 
+mod cleanup;
 mod floor;
 mod load;
 mod process;
 mod report;
+mod reporting;
+mod steps;
 mod waiting;
 
 use std::process::ExitCode;
@@ -65,6 +68,14 @@ async fn print(running: &Running, args: &BenchArgs, progress: &Progress) -> anyh
     if let Some(count) = args.waiting {
         let report = waiting::measure(running, count, args.concurrency, progress).await?;
         return show(args.json, &report, waiting::Report::text);
+    }
+    if let Some(rows) = args.cleanup {
+        let report = cleanup::measure(running, rows, args.batch, progress).await?;
+        return show(args.json, &report, cleanup::Report::text);
+    }
+    if let Some(orders) = args.report {
+        let report = reporting::measure(running, orders, progress).await?;
+        return show(args.json, &report, reporting::Report::text);
     }
     let report = measure(running, args, progress).await?;
     show(args.json, &report, Report::text)

@@ -174,6 +174,15 @@ pub(crate) struct BenchArgs {
     /// Measure the worker's memory instead while so many listings wait for their review.
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) waiting: Option<u32>,
+    /// Measure a cleanup of so many rows instead, beside the same deletes in plain SQL.
+    #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "waiting")]
+    pub(crate) cleanup: Option<u32>,
+    /// How many rows one statement of that deletes.
+    #[arg(long, value_name = "ROWS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) batch: u32,
+    /// Measure a report of so many orders instead.
+    #[arg(long, value_name = "ORDERS", value_parser = clap::value_parser!(u32).range(1..), conflicts_with_all = ["waiting", "cleanup"])]
+    pub(crate) report: Option<u32>,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

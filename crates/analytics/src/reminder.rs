@@ -78,7 +78,7 @@ fn check_type(reminder_type: &str) -> Result<(), AnalyticsError> {
 #[derive(Clone, Copy)]
 struct Metadata<'a>(Option<&'a Map<String, Value>>);
 
-impl Metadata<'_> {
+impl<'a> Metadata<'a> {
     fn payment(self) -> Result<Claim, AnalyticsError> {
         match (self.text("orderId")?, self.text("subscriptionId")?) {
             (Some(order), None) => {
@@ -115,7 +115,7 @@ impl Metadata<'_> {
         })
     }
 
-    fn text(&self, name: &str) -> Result<Option<&str>, AnalyticsError> {
+    fn text(self, name: &str) -> Result<Option<&'a str>, AnalyticsError> {
         match self.0.and_then(|metadata| metadata.get(name)) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -123,7 +123,7 @@ impl Metadata<'_> {
         }
     }
 
-    fn time(&self, name: &str) -> Result<Option<DateTime<Utc>>, AnalyticsError> {
+    fn time(self, name: &str) -> Result<Option<DateTime<Utc>>, AnalyticsError> {
         let Some(text) = self.text(name)? else {
             return Ok(None);
         };

@@ -86,7 +86,8 @@ fn restorer(stage: &Stage) -> Cleanup {
 async fn survives(host: &'static Host, at: &str, cleanup_type: &str, trap: &'static [Stop]) {
     let stage = Stage::new(host, &format!("crash-cleanup-{at}")).await;
     let before = add_rows(&stage, cleanup_type).await;
-    let start = stage.start(WORKFLOW, "cleanup", &input(cleanup_type));
+    let input = input(cleanup_type);
+    let start = stage.start(WORKFLOW, "cleanup", &input);
     let process = crash(&stage, trap, start, ready(())).await;
     expect_deleted_and_restorable(&stage, &process, cleanup_type, &before).await;
     let found = attempts(&process, "deleteItems").await;
@@ -96,10 +97,13 @@ async fn survives(host: &'static Host, at: &str, cleanup_type: &str, trap: &'sta
 #[test]
 fn a_worker_killed_while_it_deletes_leaves_what_is_gone_in_the_backup() {
     on_platform(async |host| {
-        join_all([
-            survives(host, "batch", "logs", &[BATCH]),
-            survives(host, "first-batch", "sessions", &[FIRST_BATCH]),
-        ])
-        .await;
+        let rows: [(_, _, &[Stop]); 2] = [
+            ("batch", "logs", &[BATCH]),
+            ("first-batch", "sessions", &[FIRST_BATCH]),
+        ];
+        let crashes = rows
+            .iter()
+            .map(|&(at, cleanup_type, trap)| survives(host, at, cleanup_type, trap));
+        join_all(crashes).await;
     });
 }

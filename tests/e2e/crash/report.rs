@@ -22,7 +22,7 @@ const ROWS: [(&str, &[Stop], &str); 2] = [
     ("after-data", &[Stop::MailAfterData], "possibly_delivered"),
 ];
 
-async fn survives(host: &'static Host, (at, trap, state): (&str, &'static [Stop], &str)) {
+async fn survives(host: &'static Host, (at, trap, mail): (&str, &'static [Stop], &str)) {
     let stage = Stage::new(host, &format!("crash-report-{at}")).await;
     let name = &stage.name;
     let readers = [
@@ -46,7 +46,7 @@ async fn survives(host: &'static Host, (at, trap, state): (&str, &'static [Stop]
         .fetch_one(stage.shop().pool())
         .await
         .expect("the send ledger");
-    assert_eq!(found, state, "{name}");
+    assert_eq!(found, mail, "{name}");
     let logged = stage.shop().logged_reports(&process.id).await;
     assert_eq!(logged.expect("the log"), [(3, 0)], "{name}");
     let mut found = attempts(&process, "sendEmail").await;

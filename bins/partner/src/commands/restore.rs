@@ -59,21 +59,18 @@ fn message(cursor: &RestorationCursor) -> String {
 }
 
 fn text(restoration: &Restoration) -> String {
-    let mut text = format!(
+    let text = format!(
         "{} rows restored, {} were there already",
         restoration.restored, restoration.already_there
     );
-    if restoration.conflicting > 0 {
-        let keys: Vec<_> = restoration
-            .conflicting_keys
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        text.push_str(&format!(
-            "\n{} were not restored, because another row has their key: {}",
-            restoration.conflicting,
-            keys.join(", ")
-        ));
+    if restoration.conflicting == 0 {
+        return text;
     }
-    text
+    let keys = restoration.conflicting_keys.iter();
+    let keys: Vec<_> = keys.map(ToString::to_string).collect();
+    format!(
+        "{text}\n{} were not restored, because another row has their key: {}",
+        restoration.conflicting,
+        keys.join(", ")
+    )
 }

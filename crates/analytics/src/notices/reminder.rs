@@ -12,7 +12,7 @@ pub(crate) struct Reminder<'a> {
     /// Who is reminded.
     pub(crate) user_id: &'a str,
     /// Of what.
-    pub(crate) reminder_type: &'a str,
+    pub(crate) kind: &'a str,
     /// In the sender's words.
     pub(crate) message: &'a str,
     /// What exactly.
@@ -24,10 +24,10 @@ pub(crate) struct Reminder<'a> {
 impl Reminder<'_> {
     /// The notification, once per reminder and recipient.
     pub(crate) fn notification(&self) -> Result<SendNotificationInput, askama::Error> {
-        let title = title(self.reminder_type);
+        let title = title(self.kind);
         Ok(SendNotificationInput {
             user_id: self.user_id.to_owned(),
-            kind: self.reminder_type.to_owned(),
+            kind: self.kind.to_owned(),
             message: self.message.to_owned(),
             metadata: self.metadata.cloned(),
             email: Some(emails::reminder(&title, self.message)?),

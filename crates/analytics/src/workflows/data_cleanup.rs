@@ -21,7 +21,6 @@ mod deleting;
 mod state;
 
 use partner_core::activity_options::ActivityPolicies;
-use partner_core::contracts::notification::SendNotificationInput;
 use partner_core::error::ErrorCode;
 use partner_core::problem::Problem;
 use partner_core::progress::{Course, ProgressAnswer, StatusAnswer};
@@ -209,7 +208,7 @@ async fn take_away(
     }
     log(ctx, &input, operation_id, false).await?;
     enter(ctx, Step::Telling);
-    tell(ctx, |notice| notice.finished()).await;
+    tell(ctx, None).await;
     Ok(End::Result(finished(ctx, &input, backed_up.backup_url)))
 }
 
@@ -319,20 +318,22 @@ async fn give_up(ctx: &Context, input: &DataCleanupInput, operation_id: &str, pr
     {
         warn(ctx, format!("what was deleted is not on record: {problem}"));
     }
-    tell(ctx, |notice| notice.failed(problem)).await;
+    tell(ctx, Some(problem)).await;
     // Whoever asks sees where it stopped, not what was done about it.
     enter(ctx, at);
 }
 
-async fn tell(
-    ctx: &Context,
-    words: impl FnOnce(Notice<'_>) -> Result<SendNotificationInput, askama::Error>,
-) {
+/// Tells the administrator how it went, and why it stopped if it did.
+async fn tell(ctx: &Context, problem: Option<&Problem>) {
     let notification = ctx.state(|state| {
-        words(Notice {
+        let notice = Notice {
             admin: &state.admin,
             details: &state.details,
-        })
+        };
+        match problem {
+            None => notice.finished(),
+            Some(problem) => notice.failed(problem),
+        }
     });
     let told = step::tell(ctx, "the administrator", &policies(ctx), notification).await;
     if let Some(warning) = told {

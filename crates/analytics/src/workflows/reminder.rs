@@ -270,7 +270,7 @@ async fn send(ctx: &Context, input: &ReminderInput, time: DateTime<Utc>) -> Resu
     let id = format!("{}/{}", ctx.workflow_id(), time.to_rfc3339());
     let notice = Notice {
         user_id: input.user_id.as_str(),
-        reminder_type: &input.reminder_type,
+        kind: &input.reminder_type,
         message: &input.message,
         metadata: input.metadata.as_ref(),
         id: &id,

@@ -66,7 +66,7 @@ struct World {
     pool: PgPool,
     objects: Arc<dyn ObjectStore>,
     settings: ReportSettings,
-    _home: TempDir,
+    home: TempDir,
 }
 
 impl World {
@@ -90,7 +90,7 @@ impl World {
                 link_ttl: Duration::from_mins(1),
                 statement_timeout: Duration::from_mins(1),
             },
-            _home: home,
+            home: home,
         })
     }
 
@@ -209,7 +209,7 @@ async fn a_report_that_is_too_large_is_refused_and_not_stored() -> Result<()> {
     let wanted = world.wanted(ReportFormat::Csv).await?;
     let error = world.generate(wanted).await.unwrap_err();
     assert!(error.to_string().contains("at most 10"), "{error}");
-    let made = world._home.path().join("reports");
+    let made = world.home.path().join("reports");
     assert!(!made.exists(), "{}", made.display());
     Ok(())
 }
