@@ -349,6 +349,12 @@ fn input_that_breaks_a_rule_is_refused_at_once_by_name() -> Result<()> {
             ("scheduledTime", json!("tomorrow"), "scheduledTime: "),
             ("scheduledTime", json!(7), "scheduledTime: "),
             ("metadata", json!("x"), "metadata: "),
+            (
+                "metadata",
+                json!({ "room": "a\u{0}" }),
+                "metadata: must not",
+            ),
+            ("message", json!("a\u{0}"), "message: "),
         ] {
             let mut input = input(&person, time);
             input[field] = value;

@@ -39,6 +39,13 @@ impl ReminderInput {
                 "message: expected a text that is not empty".to_owned(),
             ));
         }
+        // PostgreSQL keeps every character but this one: better refused now than in some years.
+        let metadata = self.metadata.clone().map(Value::Object);
+        if metadata.is_some_and(|metadata| metadata.to_string().contains("\\u0000")) {
+            return Err(AnalyticsError::Invalid(
+                "metadata: must not contain the character U+0000".to_owned(),
+            ));
+        }
         Claim::read(&self.reminder_type, self.metadata.as_ref()).map(drop)
     }
 }
