@@ -90,7 +90,7 @@ impl World {
                 link_ttl: Duration::from_mins(1),
                 statement_timeout: Duration::from_mins(1),
             },
-            home: home,
+            home,
         })
     }
 
