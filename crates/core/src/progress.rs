@@ -52,10 +52,12 @@ pub struct ProgressAnswer {
 impl ProgressAnswer {
     /// So many of so many steps.
     pub fn new(completed: u32, total: u32, message: impl Into<String>) -> Self {
+        let percent = u64::from(completed) * 100;
+        let percent = percent.checked_div(total.into()).unwrap_or(100);
         Self {
             completed,
             total,
-            percent: (completed * 100).checked_div(total).unwrap_or(100),
+            percent: u32::try_from(percent).unwrap_or(u32::MAX),
             message: message.into(),
         }
     }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use partner_core::error::activity_error;
 use partner_core::heartbeat::with_heartbeat;
-use partner_core::ports::object_store::{ObjectStore, content};
+use partner_core::ports::object_store::{ObjectStore, ObjectStoreError, StoredObject, content};
 use partner_core::wire::Wire;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -119,7 +120,7 @@ impl ReportActivities {
             format,
             reason: error.to_string(),
         })?;
-        let stored = objects.create(&name, content(file?)).await?;
+        let stored = keep(objects, &name, file?.into()).await?;
         tracing::info!(
             report.r#type = %input.report_type,
             report.content = stored.reference,
@@ -135,5 +136,23 @@ impl ReportActivities {
             bytes: stored.bytes,
             sha256: stored.sha256,
         })
+    }
+}
+
+/// Keeps a report under a name that only its own operation has.
+///
+/// Another content under it is what an attempt of another version of this program made, right before
+/// it was replaced: it is made anew, and nobody has seen the first.
+async fn keep(
+    objects: &dyn ObjectStore,
+    name: &str,
+    file: Bytes,
+) -> Result<StoredObject, ObjectStoreError> {
+    match objects.create(name, content(file.clone())).await {
+        Err(ObjectStoreError::AlreadyExists(reference)) => {
+            objects.delete(&reference).await?;
+            objects.create(name, content(file)).await
+        }
+        kept => kept,
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use partner_analytics::activities::cleanup::{BackupDataInput, CleanupActivities, ItemsReference};
 use partner_analytics::cleanup::{BackupCursor, Cleanup, CleanupSettings, CleanupType};
 use partner_analytics::repository::cleanup::CleanupRepository;
@@ -162,8 +162,9 @@ async fn a_file_that_an_attempt_left_and_nobody_needs_is_deleted() -> Result<()>
     world
         .run("UPDATE cleanup_segments SET verified = false")
         .await?;
+    // How far a worker gets between two polls is not ours to say: it may be a segment or two.
     let left = world.files("backups")?;
-    assert_eq!(left.len(), 1, "{:?}", left.keys());
+    assert!(!left.is_empty());
     world
         .run("UPDATE application_logs SET message = 'changed meanwhile'")
         .await?;
@@ -171,8 +172,10 @@ async fn a_file_that_an_attempt_left_and_nobody_needs_is_deleted() -> Result<()>
     let rows = world.rows(CleanupType::Logs).await?;
     let backed_up = world.backup_rows(&backup)?;
     assert!(backed_up.iter().all(|(key, text)| *text == rows[key]));
-    let name = left.keys().next().context("no file")?;
-    assert!(!world.files("backups")?.contains_key(name));
+    let there = world.files("backups")?;
+    for name in left.keys() {
+        assert!(!there.contains_key(name), "{name}");
+    }
     Ok(())
 }
 

@@ -304,7 +304,8 @@ impl World {
     }
 
     /// A backup's rows, read by other code than the one that wrote them, with every checksum checked;
-    /// and that there is nothing in its folder which is not part of it.
+    /// and that there is nothing in its folder which is not part of it, but for copies of files whose
+    /// rows left it again before it was whole.
     pub(crate) fn backup_rows(&self, reference: &str) -> Result<Rows> {
         let manifest_file = path(reference)?;
         let folder = manifest_file.parent().context("no folder")?;
@@ -326,6 +327,7 @@ impl World {
             .map(|name| self.home.path().join(name))
             .filter(|name| name.starts_with(folder))
             .collect();
+        there.retain(|file| !is_left_copy(file, &rows));
         names.sort();
         there.sort();
         ensure!(names == there, "{names:?} instead of {there:?}");
@@ -422,6 +424,17 @@ pub(crate) fn delete(cleanup_type: CleanupType) -> DeleteItemsInput {
         pause_ms: None,
         max_batches: None,
     }
+}
+
+/// Whether a file is the copy of one whose row is not in the backup: it was put under hold, or changed,
+/// after a killed attempt had copied its file. The manifest does not have it, and nothing reads it.
+fn is_left_copy(file: &Path, rows: &Rows) -> bool {
+    let is_copy = file
+        .parent()
+        .is_some_and(|folder| folder.ends_with("files"));
+    let name = file.file_name().and_then(|name| name.to_str());
+    let key = name.and_then(|name| name.split('-').next()?.parse().ok());
+    is_copy && key.is_some_and(|key: i64| !rows.contains_key(&key))
 }
 
 pub(crate) fn log(deleted: u64, backup: Option<&str>) -> LogCleanupOperationInput {

@@ -24,7 +24,7 @@ use partner_analytics::ports::workflow_statistics::{
 };
 use partner_analytics::repository::{MetricsRepository, ReportLogRepository};
 use partner_analytics::settings::ReportSettings;
-use partner_core::ports::object_store::ObjectStore;
+use partner_core::ports::object_store::{ObjectStore, content};
 use sqlx::PgPool;
 use tempfile::TempDir;
 use temporalio_sdk::activities::ActivityError;
@@ -199,6 +199,21 @@ async fn a_report_is_made_once_however_often_it_is_asked_for() -> Result<()> {
         let stored = world.objects.read(&first.content, 1_000_000).await?;
         assert_eq!(stored.len() as u64, first.bytes);
     }
+    Ok(())
+}
+
+/// A deployment in the middle: the attempt before was another build's, which rendered otherwise.
+#[tokio::test]
+async fn what_another_build_made_of_the_same_report_is_made_anew() -> Result<()> {
+    let world = World::start().await?;
+    let wanted = world.wanted(ReportFormat::Pdf).await?;
+    let made = world.generate(wanted.clone()).await?;
+    let name = world.objects.name(&made.content)?;
+    world.objects.delete(&made.content).await?;
+    world.objects.create(&name, content("another")).await?;
+    assert_eq!(world.generate(wanted).await?, made);
+    let stored = world.objects.read(&made.content, 1_000_000).await?;
+    assert!(stored.starts_with(b"%PDF-"));
     Ok(())
 }
 
