@@ -92,32 +92,35 @@ impl Cleanup {
         report: Report<'_, DeletionCursor>,
     ) -> Result<Run, AnalyticsError> {
         let mut batches_left = pace.most_batches.map(NonZeroU32::get);
+        // Where this attempt is, which another one at the same moment may be ahead of: only what an
+        // attempt went through itself, after what had been gone through when it began, counts.
+        let mut reached = run.progress.position;
         let mut before = 0;
         for segment in &backup.manifest.segments {
             let after = before + segment.rows;
-            if run.progress.position >= after {
+            if reached >= after {
                 before = after;
                 continue;
             }
             let content = backup.segment(segment).await?;
-            let mut batches =
-                Batches::new(&content, run.progress.position - before, pace.batch_rows)
-                    .map_err(|error| backup.corrupt(segment, error))?;
-            while run.progress.position < after {
+            let mut batches = Batches::new(&content, reached - before, pace.batch_rows)
+                .map_err(|error| backup.corrupt(segment, error))?;
+            while reached < after {
                 if batches_left == Some(0) {
                     return Ok(run);
                 }
                 let batch = batches.next();
                 let batch = batch.map_err(|error| backup.corrupt(segment, error))?;
                 let batch = batch.ok_or_else(|| too_short(backup, segment))?;
-                run.progress = self.repository.delete_batch(&run, &batch).await?;
+                reached += batch.keys.len() as u64;
+                run.progress = self.repository.delete_batch(&run, &batch, reached).await?;
                 report(DeletionCursor {
                     verified_segments: backup.manifest.segments.len(),
                     position: run.progress.position,
                     deleted: run.progress.deleted,
                 });
                 batches_left = batches_left.map(|left| left - 1);
-                if run.progress.position < backup.manifest.rows {
+                if reached < backup.manifest.rows {
                     pause(pace.pause).await;
                 }
             }
@@ -192,10 +195,15 @@ async fn pause(pause: Duration) {
 
 impl From<Run> for Deletion {
     fn from(run: Run) -> Self {
+        let progress = run.progress;
+        // Of two attempts at the same moment one may see a row stay that the other deletes: no more
+        // stay than were gone through and not deleted.
+        let stayed = progress.position.saturating_sub(progress.deleted);
+        let held = progress.held.min(stayed);
         Self {
-            deleted: run.progress.deleted,
-            held: run.progress.held,
-            changed: run.progress.changed,
+            deleted: progress.deleted,
+            held,
+            changed: progress.changed.min(stayed - held),
             done: run.state == RunState::Deleted,
         }
     }

@@ -8,8 +8,9 @@ use std::io::Read as _;
 use std::iter::successors;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ use partner_analytics::activities::cleanup::{
     IdentifyCleanupItemsInput, ItemsReference, LogCleanupOperationInput, RestoreBackupInput,
 };
 use partner_analytics::cleanup::{
-    Cleanup, CleanupSettings, CleanupType, Restoration, RestorationCursor,
+    BackupCursor, Cleanup, CleanupSettings, CleanupType, Restoration, RestorationCursor,
 };
 use partner_analytics::repository::cleanup::CleanupRepository;
 use partner_core::ports::object_store::{
@@ -256,6 +257,26 @@ impl World {
         world.identify(cleanup_type).await?;
         let backup = done(world.back_up(cleanup_type).await)?;
         Ok((world, backup))
+    }
+
+    /// Backs up until so many segments were stored and read back, and is killed then.
+    pub(crate) async fn back_up_until(&self, cleanup_type: CleanupType, segments: u64) {
+        let input = BackupDataInput {
+            cleanup_type,
+            items: items(),
+        };
+        let reached = AtomicU64::new(0);
+        let report = |cursor: BackupCursor| reached.store(cursor.segments, Ordering::Relaxed);
+        let mut work = pin!(self.activities.back_up(input.into(), &report));
+        poll_fn(|context| {
+            let polled = work.as_mut().poll(context).map(drop);
+            if reached.load(Ordering::Relaxed) >= segments {
+                Poll::Ready(())
+            } else {
+                polled
+            }
+        })
+        .await;
     }
 
     pub(crate) async fn delete(&self, cleanup_type: CleanupType) -> Answer<DeleteItemsResult> {

@@ -264,10 +264,15 @@ impl CleanupRepository {
         Ok(page)
     }
 
-    /// Deletes those rows that are what they were and not under hold, and writes down how far the run
-    /// is with that.
-    pub async fn delete_batch(&self, run: &Run, batch: &Batch) -> Result<Progress, AnalyticsError> {
-        let position = number(run.progress.position + batch.keys.len() as u64);
+    /// Deletes those rows that are what they were and not under hold, and writes down that the run is
+    /// through with all rows up to this one, `reached`.
+    pub async fn delete_batch(
+        &self,
+        run: &Run,
+        batch: &Batch,
+        reached: u64,
+    ) -> Result<Progress, AnalyticsError> {
+        let position = number(reached);
         let gone = on_table!(
             run.cleanup_type,
             delete_batch,
