@@ -325,8 +325,8 @@ impl World {
     }
 
     /// A backup's rows, read by other code than the one that wrote them, with every checksum checked;
-    /// and that there is nothing in its folder which is not part of it, but for copies of files whose
-    /// rows left it again before it was whole.
+    /// and that there is nothing in its folder which is not part of it, but for what a killed
+    /// attempt may leave.
     pub(crate) fn backup_rows(&self, reference: &str) -> Result<Rows> {
         let manifest_file = path(reference)?;
         let folder = manifest_file.parent().context("no folder")?;
@@ -348,7 +348,7 @@ impl World {
             .map(|name| self.home.path().join(name))
             .filter(|name| name.starts_with(folder))
             .collect();
-        there.retain(|file| !is_left_copy(file, &rows));
+        there.retain(|file| names.contains(file) || !is_left_over(file, &rows));
         names.sort();
         there.sort();
         ensure!(names == there, "{names:?} instead of {there:?}");
@@ -447,15 +447,16 @@ pub(crate) fn delete(cleanup_type: CleanupType) -> DeleteItemsInput {
     }
 }
 
-/// Whether a file is the copy of one whose row is not in the backup: it was put under hold, or changed,
-/// after a killed attempt had copied its file. The manifest does not have it, and nothing reads it.
-fn is_left_copy(file: &Path, rows: &Rows) -> bool {
+/// Whether a file is what a killed attempt may leave, which the manifest does not have and nothing reads:
+/// a segment that another one was about to replace, or the copy of a file whose row left the backup.
+fn is_left_over(file: &Path, rows: &Rows) -> bool {
     let is_copy = file
         .parent()
         .is_some_and(|folder| folder.ends_with("files"));
     let name = file.file_name().and_then(|name| name.to_str());
+    let is_segment = name.is_some_and(|name| name.starts_with("segment-"));
     let key = name.and_then(|name| name.split('-').next()?.parse().ok());
-    is_copy && key.is_some_and(|key: i64| !rows.contains_key(&key))
+    is_segment || is_copy && key.is_some_and(|key: i64| !rows.contains_key(&key))
 }
 
 pub(crate) fn log(deleted: u64, backup: Option<&str>) -> LogCleanupOperationInput {
