@@ -10,7 +10,7 @@ use super::manifest::{self, Folder, Manifest, SegmentEntry, StoredBackup};
 use super::segment::{Segment, SegmentWriter};
 use super::{Cleanup, CleanupType, Position, Report};
 use crate::error::AnalyticsError;
-use crate::repository::cleanup::{Begun, Run, RunState, StoredRow, StoredSegment};
+use crate::repository::cleanup::{Run, RunState, StoredRow, StoredSegment};
 
 /// How many rows are read at once, and how many bytes of them: all of them are held in memory.
 const PAGE_ROWS: i64 = 1_000;
@@ -70,8 +70,7 @@ impl Cleanup {
             stored.push(segment);
         }
         let entries = stored.into_iter().map(|segment| segment.entry).collect();
-        let manifest = Manifest::new(&run, entries);
-        let reference = manifest.store(objects, &folder).await?;
+        let reference = self.close(&run, &folder, entries).await?;
         // It was read back if it can be opened; the segments were, each by itself.
         let rows = StoredBackup::open(objects, &reference).await?.manifest.rows;
         let backup = Backup { reference, rows };
@@ -83,6 +82,26 @@ impl Cleanup {
             "backup written and read back"
         );
         Ok(backup)
+    }
+
+    /// Stores the manifest, and deletes what killed attempts have written and the backup does not need.
+    async fn close(
+        &self,
+        run: &Run,
+        folder: &Folder,
+        entries: Vec<SegmentEntry>,
+    ) -> Result<String, AnalyticsError> {
+        let objects = self.objects()?;
+        let (name, json) = Manifest::new(run, entries).file()?;
+        self.repository
+            .announce_files(&run.id, std::slice::from_ref(&name))
+            .await?;
+        let stored = objects.create(&folder.file(&name), content(json)).await?;
+        for unneeded in self.repository.unneeded_files(&run.id, &name).await? {
+            let reference = objects.reference(&folder.file(&unneeded))?;
+            objects.delete(&reference).await?;
+        }
+        Ok(stored.reference)
     }
 
     /// A run that may be backed up or deleted.
@@ -136,6 +155,10 @@ impl Cleanup {
                 break;
             };
             until = last.position();
+            if run.cleanup_type == CleanupType::TempFiles {
+                let names = files::copy_names(&page);
+                self.repository.announce_files(&run.id, &names).await?;
+            }
             for row in &page {
                 self.add(run, folder, row, &mut writer).await?;
             }
@@ -208,23 +231,16 @@ impl Cleanup {
             },
             until,
         };
-        match self
-            .repository
+        let names = std::slice::from_ref(&stored.entry.name);
+        self.repository.announce_files(&run.id, names).await?;
+        self.repository
             .begin_segment(&run.id, number, &stored)
-            .await?
-        {
-            Begun::New => {}
-            // Rows were changed since an attempt that did not come to its end.
-            Begun::InsteadOf(name) => {
-                let reference = objects.reference(&folder.file(&name))?;
-                objects.delete(&reference).await?;
-            }
-        }
+            .await?;
         let name = folder.file(&stored.entry.name);
         objects.create(&name, content(segment.content)).await?;
         read_back(objects, folder, run.cleanup_type, &stored.entry).await?;
         self.repository
-            .finish_segment(&run.id, number, &stored.entry)
+            .finish_segment(&run.id, number, &stored.entry, &segment.copies)
             .await?;
         Ok(stored)
     }

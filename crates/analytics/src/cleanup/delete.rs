@@ -195,15 +195,10 @@ async fn pause(pause: Duration) {
 
 impl From<Run> for Deletion {
     fn from(run: Run) -> Self {
-        let progress = run.progress;
-        // Of two attempts at the same moment one may see a row stay that the other deletes: no more
-        // stay than were gone through and not deleted.
-        let stayed = progress.position.saturating_sub(progress.deleted);
-        let held = progress.held.min(stayed);
         Self {
-            deleted: progress.deleted,
-            held,
-            changed: progress.changed.min(stayed - held),
+            deleted: run.progress.deleted,
+            held: run.progress.held,
+            changed: run.progress.changed,
             done: run.state == RunState::Deleted,
         }
     }

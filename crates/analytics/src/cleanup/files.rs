@@ -50,6 +50,21 @@ pub(super) fn reference_of(row: &str) -> Result<String, serde_json::Error> {
     serde_json::from_str::<OfFile>(row).map(|row| row.object_reference)
 }
 
+/// The names of the copies that will be made of the files of these rows.
+pub(super) fn copy_names(rows: &[StoredRow]) -> Vec<String> {
+    let names = rows.iter().filter_map(|row| {
+        let reference = reference_of(&row.text).ok()?;
+        Some(copy_name(row.id, &reference))
+    });
+    names.collect()
+}
+
+/// The row may be given another file before the next attempt: each has a name of its own.
+fn copy_name(row_id: i64, reference: &str) -> String {
+    let hash = sha256_hex(reference.as_bytes());
+    format!("files/{row_id}-{}", &hash[..16])
+}
+
 /// Copies the file of a row into the backup.
 pub(super) async fn copy(
     objects: &dyn ObjectStore,
@@ -67,9 +82,7 @@ pub(super) async fn copy(
         Err(ObjectStoreError::NotFound(_)) => return Ok(Copied::Missing),
         Err(error) => return Err(error.into()),
     };
-    // The row may be given another file before the next attempt.
-    let hash = sha256_hex(reference.as_bytes());
-    let name = format!("files/{}-{}", row.id, &hash[..16]);
+    let name = copy_name(row.id, &reference);
     match objects.create(&folder.file(&name), file.content).await {
         Ok(stored) => Ok(Copied::File(FileCopy {
             name,

@@ -1,7 +1,7 @@
 //! What a backup consists of.
 
 use chrono::{DateTime, Utc};
-use partner_core::ports::object_store::{ObjectStore, ObjectStoreError, content};
+use partner_core::ports::object_store::{ObjectStore, ObjectStoreError};
 use serde::{Deserialize, Serialize};
 
 use super::CleanupType;
@@ -104,17 +104,12 @@ impl Manifest {
         }
     }
 
-    /// Stores the manifest, and gives its reference.
-    pub(super) async fn store(
-        &self,
-        objects: &dyn ObjectStore,
-        folder: &Folder,
-    ) -> Result<String, AnalyticsError> {
+    /// The manifest as a file: its name, and its content.
+    pub(super) fn file(&self) -> Result<(String, Vec<u8>), AnalyticsError> {
         let json = serde_json::to_vec_pretty(self).map_err(|error| {
             AnalyticsError::Invalid(format!("the manifest cannot be written: {error}"))
         })?;
-        let name = folder.file(&format!("manifest-{}.json", sha256_hex(&json)));
-        Ok(objects.create(&name, content(json)).await?.reference)
+        Ok((format!("manifest-{}.json", sha256_hex(&json)), json))
     }
 }
 

@@ -59,6 +59,7 @@ pub(super) struct SegmentWriter {
     gzip: GzEncoder<Vec<u8>>,
     rows: u64,
     keys: Option<(i64, i64)>,
+    copies: Vec<String>,
 }
 
 /// A segment that was written.
@@ -68,6 +69,8 @@ pub(super) struct Segment {
     pub(super) rows: u64,
     pub(super) first_key: i64,
     pub(super) last_key: i64,
+    /// The names of the copies of its rows' files.
+    pub(super) copies: Vec<String>,
 }
 
 impl SegmentWriter {
@@ -78,6 +81,7 @@ impl SegmentWriter {
             gzip: GzEncoder::new(Vec::new(), Compression::fast()),
             rows: 0,
             keys: None,
+            copies: Vec::new(),
         }
     }
 
@@ -99,6 +103,7 @@ impl SegmentWriter {
         };
         serde_json::to_writer(&mut self.gzip, &line)?;
         self.gzip.write_all(b"\n")?;
+        self.copies.extend(line.file.map(|file| file.name));
         self.rows += 1;
         let first = self.keys.map_or(row.id, |(first, _)| first);
         self.keys = Some((first, row.id));
@@ -126,6 +131,7 @@ impl SegmentWriter {
             rows: self.rows,
             first_key,
             last_key,
+            copies: self.copies,
         }))
     }
 }

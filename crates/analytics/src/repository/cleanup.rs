@@ -1,6 +1,7 @@
 //! What cleanups know and do in the database: the runs, the rows that go, the files that follow.
 
 mod audit;
+mod backup_files;
 mod file_deletions;
 mod rows;
 mod runs;
@@ -12,7 +13,7 @@ use crate::cleanup::{Backup, CleanupType, Position};
 
 pub use audit::AuditEntry;
 pub use rows::{Batch, Rest, RestoredRows, StoredRow};
-pub use runs::{Begun, NewRun, StoredSegment};
+pub use runs::{NewRun, StoredSegment};
 
 /// Cleanups of a database.
 #[derive(Debug, Clone)]

@@ -8,9 +8,8 @@ use std::io::Read as _;
 use std::iter::successors;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -259,24 +258,34 @@ impl World {
         Ok((world, backup))
     }
 
-    /// Backs up until so many segments were stored and read back, and is killed then.
-    pub(crate) async fn back_up_until(&self, cleanup_type: CleanupType, segments: u64) {
+    /// Backs up until this is so, and is killed then.
+    pub(crate) async fn back_up_until(
+        &self,
+        cleanup_type: CleanupType,
+        is_reached: impl Fn(BackupCursor) -> bool,
+    ) -> Result<()> {
         let input = BackupDataInput {
             cleanup_type,
             items: items(),
         };
-        let reached = AtomicU64::new(0);
-        let report = |cursor: BackupCursor| reached.store(cursor.segments, Ordering::Relaxed);
-        let mut work = pin!(self.activities.back_up(input.into(), &report));
+        let cursor = Mutex::new(BackupCursor {
+            segments: 0,
+            rows: 0,
+        });
+        let now = || *cursor.lock().unwrap_or_else(PoisonError::into_inner);
+        let report = |reached| *cursor.lock().unwrap_or_else(PoisonError::into_inner) = reached;
+        let mut work = Box::pin(self.activities.back_up(input.into(), &report));
         poll_fn(|context| {
             let polled = work.as_mut().poll(context).map(drop);
-            if reached.load(Ordering::Relaxed) >= segments {
+            if is_reached(now()) {
                 Poll::Ready(())
             } else {
                 polled
             }
         })
         .await;
+        drop(work);
+        self.settled().await
     }
 
     pub(crate) async fn delete(&self, cleanup_type: CleanupType) -> Answer<DeleteItemsResult> {
@@ -325,8 +334,7 @@ impl World {
     }
 
     /// A backup's rows, read by other code than the one that wrote them, with every checksum checked;
-    /// and that there is nothing in its folder which is not part of it, but for what a killed
-    /// attempt may leave.
+    /// and that there is nothing in its folder which is not part of it.
     pub(crate) fn backup_rows(&self, reference: &str) -> Result<Rows> {
         let manifest_file = path(reference)?;
         let folder = manifest_file.parent().context("no folder")?;
@@ -348,7 +356,6 @@ impl World {
             .map(|name| self.home.path().join(name))
             .filter(|name| name.starts_with(folder))
             .collect();
-        there.retain(|file| names.contains(file) || !is_left_over(file, &rows));
         names.sort();
         there.sort();
         ensure!(names == there, "{names:?} instead of {there:?}");
@@ -445,18 +452,6 @@ pub(crate) fn delete(cleanup_type: CleanupType) -> DeleteItemsInput {
         pause_ms: None,
         max_batches: None,
     }
-}
-
-/// Whether a file is what a killed attempt may leave, which the manifest does not have and nothing reads:
-/// a segment that another one was about to replace, or the copy of a file whose row left the backup.
-fn is_left_over(file: &Path, rows: &Rows) -> bool {
-    let is_copy = file
-        .parent()
-        .is_some_and(|folder| folder.ends_with("files"));
-    let name = file.file_name().and_then(|name| name.to_str());
-    let is_segment = name.is_some_and(|name| name.starts_with("segment-"));
-    let key = name.and_then(|name| name.split('-').next()?.parse().ok());
-    is_segment || is_copy && key.is_some_and(|key: i64| !rows.contains_key(&key))
 }
 
 pub(crate) fn log(deleted: u64, backup: Option<&str>) -> LogCleanupOperationInput {

@@ -76,7 +76,8 @@ macro_rules! on_table {
 
 // A row that somebody changes meanwhile is waited for and looked at again. The run's own row is part of
 // the condition and of the statement, so that nothing goes without a backup or without being counted.
-// Those that stay are looked for only if there are any.
+// Those that stay are looked for only if there are any, and under a lock: without one, a row would
+// count as staying that another attempt has deleted since the statement began.
 #[rustfmt::skip]
 macro_rules! delete_batch {
     ($table:literal, $then:literal, $pool:expr, $run:expr, $batch:expr, $position:expr) => {
@@ -96,13 +97,17 @@ macro_rules! delete_batch {
                    AND NOT cleaned.legal_hold
                    AND sha256(convert_to(row_to_json(cleaned)::text, 'UTF8')) = batch.hash
                  RETURNING cleaned.*
-             ), kept AS (
-                 SELECT count(*) FILTER (WHERE cleaned.legal_hold) AS held,
-                        count(*) FILTER (WHERE NOT cleaned.legal_hold) AS changed
+             ), there AS (
+                 SELECT cleaned.legal_hold
                  FROM " + $table + " AS cleaned
                  JOIN batch USING (id)
                  WHERE (SELECT count(*) FROM deleted) < cardinality($1)
                    AND cleaned.id NOT IN (SELECT id FROM deleted)
+                 FOR KEY SHARE OF cleaned
+             ), kept AS (
+                 SELECT count(*) FILTER (WHERE legal_hold) AS held,
+                        count(*) FILTER (WHERE NOT legal_hold) AS changed
+                 FROM there
              )" + $then + "
              UPDATE cleanup_runs AS run
              SET deleted_rows = run.deleted_rows + (SELECT count(*) FROM deleted),

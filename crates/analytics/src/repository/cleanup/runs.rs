@@ -29,15 +29,6 @@ pub struct StoredSegment {
     pub until: Position,
 }
 
-/// Where the writing of a segment begins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Begun {
-    /// At nothing.
-    New,
-    /// At a file of this name, which an attempt left that did not come to its end.
-    InsteadOf(String),
-}
-
 /// A row of `cleanup_runs`.
 struct RunRow {
     id: String,
@@ -149,13 +140,10 @@ impl CleanupRepository {
         run_id: &str,
         number_of_it: i32,
         segment: &StoredSegment,
-    ) -> Result<Begun, AnalyticsError> {
+    ) -> Result<(), AnalyticsError> {
         let StoredSegment { entry, until } = segment;
         let begun = sqlx::query!(
-            "WITH earlier AS (
-                 SELECT name FROM cleanup_segments WHERE run_id = $1 AND number = $2
-             )
-             INSERT INTO cleanup_segments (run_id, number, name, sha256, bytes, rows, first_key,
+            "INSERT INTO cleanup_segments (run_id, number, name, sha256, bytes, rows, first_key,
                                            last_key, until_at, until_id)
              SELECT id, $2, $3, $4, $5, $6, $7, $8, $9, $10
              FROM cleanup_runs
@@ -165,8 +153,7 @@ impl CleanupRepository {
                  rows = excluded.rows, first_key = excluded.first_key,
                  last_key = excluded.last_key, until_at = excluded.until_at,
                  until_id = excluded.until_id
-             WHERE NOT cleanup_segments.verified
-             RETURNING (SELECT name FROM earlier) AS earlier",
+             WHERE NOT cleanup_segments.verified",
             run_id,
             number_of_it,
             entry.name,
@@ -178,40 +165,52 @@ impl CleanupRepository {
             until.at,
             until.id
         )
-        .fetch_optional(&self.pool)
+        .execute(&self.pool)
         .await?;
         // No row: another attempt has got further.
-        let begun = begun.ok_or(AnalyticsError::ConcurrentChange)?;
-        Ok(match begun.earlier {
-            Some(earlier) if earlier != entry.name => Begun::InsteadOf(earlier),
-            _ => Begun::New,
-        })
+        ensure_one(&begun)
     }
 
-    /// Writes down that a segment was stored and read back.
+    /// Writes down that a segment was stored and read back, with the copies of files of its rows.
     pub async fn finish_segment(
         &self,
         run_id: &str,
         number_of_it: i32,
         entry: &SegmentEntry,
+        copies: &[String],
     ) -> Result<(), AnalyticsError> {
         let finished = sqlx::query!(
-            "UPDATE cleanup_segments
-             SET verified = true
-             WHERE run_id = $1 AND number = $2 AND name = $3",
+            "WITH finished AS (
+                 UPDATE cleanup_segments
+                 SET verified = true
+                 WHERE run_id = $1 AND number = $2 AND name = $3
+                 RETURNING run_id, name
+             )
+             UPDATE cleanup_files AS file
+             SET kept = true
+             FROM finished
+             WHERE file.run_id = finished.run_id
+               AND (file.name = finished.name OR file.name = ANY($4))",
             run_id,
             number_of_it,
-            entry.name
+            entry.name,
+            copies
         )
         .execute(&self.pool)
         .await?;
-        ensure_one(&finished)
+        // The segment's own file, and its copies: fewer were never announced.
+        if finished.rows_affected() == 1 + copies.len() as u64 {
+            Ok(())
+        } else {
+            Err(AnalyticsError::ConcurrentChange)
+        }
     }
 
     /// Writes down that a run's backup is whole.
     pub async fn finish_backup(&self, run_id: &str, backup: &Backup) -> Result<(), AnalyticsError> {
         let finished = sqlx::query!(
-            "UPDATE cleanup_runs
+            "WITH forgotten AS (DELETE FROM cleanup_files WHERE run_id = $1)
+             UPDATE cleanup_runs
              SET state = 'backed_up', backup_reference = $2, backup_rows = $3, updated_at = now()
              WHERE id = $1 AND (state = 'planned' OR backup_reference = $2)
                AND state <> 'deleted'",
