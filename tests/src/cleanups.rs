@@ -1,7 +1,6 @@
 //! Old rows, and what became of them.
 
 use anyhow::{Context, Result};
-use partner_adapters::{ObjectStorage, ObjectStorageConfig};
 use partner_analytics::cleanup::{Cleanup, CleanupSettings, Restoration};
 use partner_analytics::repository::cleanup::CleanupRepository;
 use partner_core::client::Process;
@@ -74,14 +73,7 @@ impl Stage {
 
     /// The platform's object storage.
     pub fn objects(&self) -> Result<Arc<dyn ObjectStore>> {
-        let storage = &self.config().storage;
-        let objects = ObjectStorage::open(&ObjectStorageConfig {
-            url: storage.url.clone().context("a folder")?,
-            connect_timeout: storage.connect_timeout,
-            timeout: storage.timeout,
-            options: storage.options.clone(),
-        })?;
-        Ok(Arc::new(objects))
+        partner_worker::objects(&self.config().storage)?.context("a folder")
     }
 
     /// Every row of a type, in the very text that PostgreSQL has for it.

@@ -37,7 +37,7 @@ use temporalio_sdk::runtime::RuntimeOptions;
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 use tokio::sync::{OnceCell, oneshot};
 
-use crate::faults::Faults;
+use crate::faults::{ActivityFault, Faults};
 use crate::history;
 
 /// The task queue of the worker that every test shares.
@@ -136,6 +136,19 @@ impl Stage {
     /// Starts a workflow.
     pub async fn start(&self, workflow: &str, id: &str, input: &Value) -> Result<Process> {
         Ok(self.client.start(workflow, id, input).await?)
+    }
+
+    /// Starts a workflow one of whose activities fails.
+    pub async fn start_failing(
+        &self,
+        workflow: &str,
+        activity: &str,
+        fault: ActivityFault,
+        input: &Value,
+    ) -> Result<Process> {
+        let id = self.unique("failing");
+        self.faults.set(&id, activity, fault);
+        self.start(workflow, &id, input).await
     }
 
     /// Starts a workflow in another task queue.

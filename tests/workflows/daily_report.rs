@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use partner_core::error::ErrorCode;
-use partner_tests::branches::daily_report::{failing, linked};
+use partner_tests::branches::daily_report::linked;
 use partner_tests::branches::send_notification::REFUSE_MAIL;
 use partner_tests::faults::ActivityFault;
 use partner_tests::history;
@@ -215,7 +215,9 @@ fn a_step_that_fails_for_good_is_told_once() -> Result<()> {
         ] {
             let readers = stage.readers();
             let fault = ActivityFault::for_good(ErrorCode::DatabaseError);
-            let process = failing(stage, activity, fault, &readers.input("sales")).await?;
+            let process = stage
+                .start_failing(REPORT, activity, fault, &readers.input("sales"))
+                .await?;
             stage.failure(&process, ErrorCode::DatabaseError).await?;
             assert_eq!(stage.told_admin(&process), [FAILED], "{activity}");
             assert!(stage.logged_reports(&process).await?.is_empty());
@@ -243,7 +245,9 @@ fn steps_whose_answers_are_lost_are_repeated_with_one_effect() -> Result<()> {
         ] {
             let readers = stage.readers();
             let fault = ActivityFault::answer_lost();
-            let process = failing(stage, activity, fault, &readers.input("sales")).await?;
+            let process = stage
+                .start_failing(REPORT, activity, fault, &readers.input("sales"))
+                .await?;
             let result = stage.result(&process).await?;
             assert_eq!(result["recipientCount"], 3, "{activity}");
             expect_brought(stage, &readers.0, &result).await?;

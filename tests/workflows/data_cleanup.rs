@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use partner_core::error::ErrorCode;
 use partner_core::progress::ProcessStatus;
-use partner_tests::branches::data_cleanup::failing;
 use partner_tests::cleanups::{CLEANUP, TYPES, input};
 use partner_tests::faults::ActivityFault;
 use partner_tests::stage::{Stage, on_stage};
@@ -247,7 +246,9 @@ fn a_backup_that_fails_deletes_nothing_and_is_told_once() -> Result<()> {
         stage.old_rows("logs", 7).await?;
         let before = stage.rows("logs").await?;
         let fault = ActivityFault::for_good(ErrorCode::ExternalServiceError);
-        let process = failing(stage, "backupData", fault, &input("logs")).await?;
+        let process = stage
+            .start_failing(CLEANUP, "backupData", fault, &input("logs"))
+            .await?;
         stage
             .failure(&process, ErrorCode::ExternalServiceError)
             .await?;
@@ -267,7 +268,9 @@ fn a_deletion_that_fails_midway_is_on_record_with_what_it_deleted() -> Result<()
         input["sliceBatches"] = json!(1);
         // The second slice takes effect, and nobody hears of it.
         let fault = ActivityFault::answer_lost().repeated(20).after(1);
-        let process = failing(stage, "deleteItems", fault, &input).await?;
+        let process = stage
+            .start_failing(CLEANUP, "deleteItems", fault, &input)
+            .await?;
         stage.failure(&process, ErrorCode::Unknown).await?;
         let left = i64::try_from(stage.rows("logs").await?.len())?;
         assert!(left < 4, "{left}");
@@ -338,13 +341,14 @@ fn steps_whose_answers_are_lost_are_repeated_with_one_effect() -> Result<()> {
         ] {
             let _alone = stage.alone().await?;
             stage.old_rows("logs", 7).await?;
-            let process = failing(
-                stage,
-                activity,
-                ActivityFault::answer_lost(),
-                &input("logs"),
-            )
-            .await?;
+            let process = stage
+                .start_failing(
+                    CLEANUP,
+                    activity,
+                    ActivityFault::answer_lost(),
+                    &input("logs"),
+                )
+                .await?;
             assert_eq!(
                 stage.result(&process).await?["itemsDeleted"],
                 7,

@@ -6,7 +6,7 @@ use temporalio_common::protos::temporal::api::failure::v1::Failure;
 use temporalio_common::protos::temporal::api::failure::v1::failure::FailureInfo;
 use temporalio_sdk::{ActivityExecutionError, ApplicationFailure};
 
-use crate::error::{ErrorCode, workflow_failure};
+use crate::error::{self, ErrorCode, workflow_failure};
 use crate::saga::UndoFailure;
 
 /// Why a workflow does not go on.
@@ -47,6 +47,12 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
+    }
+}
+
+impl<F: error::Failure> From<F> for Problem {
+    fn from(failure: F) -> Self {
+        Self::new(failure.code(), error::chain(&failure))
     }
 }
 

@@ -4,10 +4,8 @@
 //! cleanup takes all that is old, so that each crash has a type of its own.
 
 use std::future::ready;
-use std::sync::Arc;
 
 use futures::future::join_all;
-use partner_adapters::{ObjectStorage, ObjectStorageConfig};
 use partner_analytics::cleanup::{Cleanup, CleanupSettings};
 use partner_analytics::repository::cleanup::CleanupRepository;
 use partner_core::client::Process;
@@ -71,16 +69,13 @@ async fn expect_deleted_and_restorable(
 }
 
 fn restorer(stage: &Stage) -> Cleanup {
-    let storage = stage.host.config(&[]).storage;
-    let objects = ObjectStorage::open(&ObjectStorageConfig {
-        url: storage.url.expect("a folder"),
-        connect_timeout: storage.connect_timeout,
-        timeout: storage.timeout,
-        options: storage.options,
-    });
+    let objects = partner_worker::objects(&stage.host.config(&[]).storage);
     let repository = CleanupRepository::new(stage.shop().pool().clone());
-    let objects = Arc::new(objects.expect("the folder"));
-    Cleanup::new(repository, Some(objects), CleanupSettings::default())
+    Cleanup::new(
+        repository,
+        objects.expect("the folder"),
+        CleanupSettings::default(),
+    )
 }
 
 async fn survives(host: &'static Host, at: &str, cleanup_type: &str, trap: &'static [Stop]) {

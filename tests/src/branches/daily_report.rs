@@ -53,7 +53,9 @@ pub async fn begin(stage: &Stage, branch: &str) -> Result<Process> {
         }
         "gathering_fails" => {
             let fault = ActivityFault::for_good(ErrorCode::DatabaseError);
-            return failing(stage, "gatherAnalytics", fault, &input).await;
+            return stage
+                .start_failing(REPORT, "gatherAnalytics", fault, &input)
+                .await;
         }
         "cancelled_while_waiting" => {
             input["scheduleTime"] = json!(stage.now().await? + TimeDelta::hours(20));
@@ -76,16 +78,4 @@ pub async fn linked(stage: &Stage, input: &Value) -> Result<Process> {
         .await?;
     let id = stage.unique("report");
     stage.start_in(&queue, REPORT, &id, input).await
-}
-
-/// Starts a report one of whose activities fails.
-pub async fn failing(
-    stage: &Stage,
-    activity: &str,
-    fault: ActivityFault,
-    input: &Value,
-) -> Result<Process> {
-    let id = stage.unique("report");
-    stage.faults.set(&id, activity, fault);
-    stage.start(REPORT, &id, input).await
 }

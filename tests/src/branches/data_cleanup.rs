@@ -48,25 +48,19 @@ async fn branch_of(stage: &Stage, branch: &str) -> Result<Process> {
             process.signal("resume", &Value::Null).await?;
             return Ok(process);
         }
-        "backup_fails" => return failing(stage, "backupData", fault, &input).await,
+        "backup_fails" => {
+            return stage
+                .start_failing(CLEANUP, "backupData", fault, &input)
+                .await;
+        }
         "deletion_fails" => {
             input["sliceBatches"] = json!(1);
-            return failing(stage, "deleteItems", fault.after(1), &input).await;
+            return stage
+                .start_failing(CLEANUP, "deleteItems", fault.after(1), &input)
+                .await;
         }
         "bad_input" => input["retentionDays"] = json!(0),
         other => bail!("unknown branch {other}"),
     }
     stage.clean_up(&input).await
-}
-
-/// Starts a cleanup one of whose activities fails.
-pub async fn failing(
-    stage: &Stage,
-    activity: &str,
-    fault: ActivityFault,
-    input: &Value,
-) -> Result<Process> {
-    let id = stage.unique("cleanup");
-    stage.faults.set(&id, activity, fault);
-    stage.start(CLEANUP, &id, input).await
 }

@@ -144,11 +144,8 @@ impl DailyReport {
 }
 
 fn read(ctx: &Context, input: Wire<DailyReportInput>) -> Result<Order, Problem> {
-    let invalid = |invalid: partner_core::wire::InvalidInput| {
-        Problem::new(ErrorCode::ValidationError, invalid.to_string())
-    };
-    let input = input.into_result().map_err(invalid)?;
-    let recipients = state::recipients(&input.recipients).map_err(invalid)?;
+    let input = input.into_result()?;
+    let recipients = state::recipients(&input.recipients)?;
     Ok(Order {
         input,
         recipients,

@@ -21,7 +21,6 @@ mod deleting;
 mod state;
 
 use partner_core::activity_options::ActivityPolicies;
-use partner_core::error::ErrorCode;
 use partner_core::problem::Problem;
 use partner_core::progress::{Course, ProgressAnswer, StatusAnswer};
 use partner_core::step::{self, closing, local, now, remote, stop_if_cancelled};
@@ -88,11 +87,7 @@ impl DataCleanup {
         ctx: &mut WorkflowContext<Self>,
         input: Wire<DataCleanupInput>,
     ) -> WorkflowResult<DataCleanupResult> {
-        let ended = match read(input) {
-            Ok(input) => clean_up(ctx, input).await,
-            Err(problem) => Err(problem),
-        };
-        match ended {
+        match begin(ctx, input).await {
             Ok(End::Result(result)) => {
                 ctx.state_mut(|state| state.course.complete(Step::Done));
                 Ok(result)
@@ -151,12 +146,10 @@ impl DataCleanup {
     }
 }
 
-fn read(input: Wire<DataCleanupInput>) -> Result<DataCleanupInput, Problem> {
-    let invalid =
-        |error: &dyn std::fmt::Display| Problem::new(ErrorCode::ValidationError, error.to_string());
-    let input = input.into_result().map_err(|error| invalid(&error))?;
-    input.check().map_err(|error| invalid(&error))?;
-    Ok(input)
+async fn begin(ctx: &Context, input: Wire<DataCleanupInput>) -> Result<End, Problem> {
+    let input = input.into_result()?;
+    input.check()?;
+    clean_up(ctx, input).await
 }
 
 async fn clean_up(ctx: &Context, input: DataCleanupInput) -> Result<End, Problem> {

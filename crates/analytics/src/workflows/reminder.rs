@@ -103,11 +103,7 @@ impl Reminder {
         ctx: &mut WorkflowContext<Self>,
         input: Wire<ReminderInput>,
     ) -> WorkflowResult<ReminderResult> {
-        let ended = match read(input) {
-            Ok(input) => remind(ctx, input).await,
-            Err(problem) => Err(problem),
-        };
-        match ended {
+        match begin(ctx, input).await {
             Ok(End::Sent(result)) => {
                 ctx.state_mut(|state| state.course.complete(Step::Done));
                 Ok(result)
@@ -175,12 +171,10 @@ impl Reminder {
     }
 }
 
-fn read(input: Wire<ReminderInput>) -> Result<ReminderInput, Problem> {
-    let invalid =
-        |error: &dyn std::fmt::Display| Problem::new(ErrorCode::ValidationError, error.to_string());
-    let input = input.into_result().map_err(|error| invalid(&error))?;
-    input.check().map_err(|error| invalid(&error))?;
-    Ok(input)
+async fn begin(ctx: &Context, input: Wire<ReminderInput>) -> Result<End, Problem> {
+    let input = input.into_result()?;
+    input.check()?;
+    remind(ctx, input).await
 }
 
 async fn remind(ctx: &Context, input: ReminderInput) -> Result<End, Problem> {

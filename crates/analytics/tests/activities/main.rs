@@ -7,6 +7,7 @@ mod cleanup_backup;
 mod cleanup_crash;
 mod cleanup_delete;
 mod cleanup_files;
+mod cleanup_objects;
 mod cleanup_plan;
 mod cleanup_restore;
 mod cleanup_support;

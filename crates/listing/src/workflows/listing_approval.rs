@@ -110,10 +110,7 @@ impl ListingApproval {
     ) -> WorkflowResult<ListingApprovalResult> {
         let ended = match input.into_result() {
             Ok(input) => review(ctx, input).await,
-            Err(invalid) => Err(Problem::new(
-                ErrorCode::ValidationError,
-                invalid.to_string(),
-            )),
+            Err(invalid) => Err(invalid.into()),
         };
         answer_everyone(ctx, &ended).await;
         match ended {

@@ -109,10 +109,7 @@ impl ListingExpiration {
     ) -> WorkflowResult<ListingExpirationResult> {
         let ended = match input.into_result() {
             Ok(input) => follow(ctx, input).await,
-            Err(invalid) => Err(Problem::new(
-                ErrorCode::ValidationError,
-                invalid.to_string(),
-            )),
+            Err(invalid) => Err(invalid.into()),
         };
         match ended {
             Ok(End::Result(result)) => {

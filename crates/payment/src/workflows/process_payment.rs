@@ -200,7 +200,7 @@ fn accept(ctx: &Context, input: Wire<ProcessPaymentInput>) -> Result<Payment, In
 }
 
 fn refuse(ctx: &Context, invalid: InvalidInput) -> temporalio_sdk::ApplicationFailure {
-    let problem = Problem::new(ErrorCode::ValidationError, invalid.to_string());
+    let problem = Problem::from(invalid);
     fail(ctx, &problem);
     problem.into_workflow_failure()
 }

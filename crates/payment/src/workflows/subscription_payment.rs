@@ -118,10 +118,7 @@ impl SubscriptionPayment {
         let again = input.clone();
         let billed = match accept(ctx, input) {
             Ok(subscription) => bill(ctx, &subscription).await,
-            Err(invalid) => Err(Problem::new(
-                ErrorCode::ValidationError,
-                invalid.to_string(),
-            )),
+            Err(invalid) => Err(invalid.into()),
         };
         match billed {
             Ok(End::Result(result)) => Ok(result),

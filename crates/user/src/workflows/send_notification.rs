@@ -20,7 +20,6 @@ use partner_core::activity_options::ActivityPolicies;
 use partner_core::contracts::notification::{
     ChannelOutcome, ChannelStatus, NotificationContract, SendNotificationInput,
 };
-use partner_core::error::ErrorCode;
 use partner_core::problem::Problem;
 use partner_core::progress::{Course, ProgressAnswer, StatusAnswer};
 use partner_core::step::{closing, local, now, remote, stop_if_cancelled, wait_until};
@@ -109,8 +108,7 @@ async fn notify(
     ctx: &Context,
     input: Wire<SendNotificationWorkflowInput>,
 ) -> Result<SendNotificationWorkflowResult, Problem> {
-    let notification = accept(ctx, input)
-        .map_err(|invalid| Problem::new(ErrorCode::ValidationError, invalid.to_string()))?;
+    let notification = accept(ctx, input)?;
     while let Some(until) = plan(ctx, &notification).await? {
         wait(ctx, until).await?;
         // Woken much later, for want of a worker, it may be night again.

@@ -104,8 +104,7 @@ async fn onboard(
     ctx: &Context,
     input: Wire<UserOnboardingInput>,
 ) -> Result<UserOnboardingResult, Problem> {
-    let user = accept(ctx, input)
-        .map_err(|invalid| Problem::new(ErrorCode::ValidationError, invalid.to_string()))?;
+    let user = accept(ctx, input)?;
     let message = if begin(ctx, &user).await? == UserStatus::Active {
         "User is already active"
     } else {

@@ -87,8 +87,7 @@ impl ListingApproval {
     /// Why it cannot: for whoever decides, to look again or to see who was first.
     pub(super) fn check_decision(&self, input: &Wire<DecideInput>) -> Result<(), Problem> {
         let refused = |message: String| Problem::new(ErrorCode::ValidationError, message);
-        let input = input.clone().into_result();
-        let input = input.map_err(|invalid| refused(invalid.to_string()))?;
+        let input = input.clone().into_result()?;
         check_text(&input).map_err(refused)?;
         if let Some(decided) = &self.details.decision {
             let version = decided.listing_version;
@@ -121,9 +120,7 @@ impl ListingApproval {
         input: Wire<DecideInput>,
         decided_at: DateTime<Utc>,
     ) -> Result<(), Problem> {
-        let input = input.into_result();
-        let input = input
-            .map_err(|invalid| Problem::new(ErrorCode::ValidationError, invalid.to_string()))?;
+        let input = input.into_result()?;
         self.ruling = Some(Ruling {
             decision: input.decision,
             provenance: Provenance::Human,
