@@ -1,11 +1,11 @@
 //! `partner bench`: speed and cost of a workflow, beside the floor: what the engine itself costs.
 
 mod cleanup;
+mod daily_report;
 mod floor;
 mod load;
 mod process;
 mod report;
-mod reporting;
 mod steps;
 mod waiting;
 
@@ -74,8 +74,8 @@ async fn print(running: &Running, args: &BenchArgs, progress: &Progress) -> anyh
         return show(args.json, &report, cleanup::Report::text);
     }
     if let Some(orders) = args.report {
-        let report = reporting::measure(running, orders, progress).await?;
-        return show(args.json, &report, reporting::Report::text);
+        let report = daily_report::measure(running, orders, progress).await?;
+        return show(args.json, &report, daily_report::Report::text);
     }
     let report = measure(running, args, progress).await?;
     show(args.json, &report, Report::text)

@@ -1,8 +1,9 @@
 //! What a shop would write into the database: users, stock, orders, subscriptions and reviewers for
 //! demos and tests, and what became of them and of listings.
 
+mod analytics;
+mod bulk;
 mod listings;
-mod records;
 mod subscriptions;
 mod users;
 
