@@ -29,29 +29,35 @@ shift 4
 # The rope moves to descriptor 3, so that nothing inherits it as its standard input.
 exec 3<&0 </dev/null
 
+# Somebody may stop this shell alone (a shutdown of the machine, a supervisor): pass it on. The
+# trap comes before the program, which may be known to others before its number is known here.
+server= told=
+trap 'told=yes; [ -z "$server" ] || kill -s "$signal" "$server" 2>/dev/null' HUP INT TERM
+
 (shift "$folders" && exec "$@") 3<&- &
 server=$!
+[ -z "$told" ] || kill -s "$signal" "$server" 2>/dev/null
 
-# The rope's end is the order to stop. The signal is repeated each second, for a program that was
-# still too young to hear it.
-(
-    read -r _ <&3
+# Asks the program to end, again each second for one that was too young to hear it, and kills it
+# when its time is over.
+stop() {
     left=$tenths
     while [ "$left" -gt 0 ]; do
-        [ $(((tenths - left) % 10)) -ne 0 ] || kill -s "$signal" "$server" 2>/dev/null || exit 0
+        [ $(((tenths - left) % 10)) -ne 0 ] || kill -s "$signal" "$server" 2>/dev/null || return
         sleep 0.1 || sleep 1
-        kill -0 "$server" 2>/dev/null || exit 0
+        kill -0 "$server" 2>/dev/null || return
         left=$((left - 1))
     done
     kill -s KILL "$server" 2>/dev/null
-) >/dev/null 2>&1 &
+}
+
+# The rope's end is the order to stop.
+(read -r _ <&3; stop) >/dev/null 2>&1 &
 watcher=$!
 exec 3<&-
 
-# Somebody may stop this shell alone (a shutdown of the machine, a supervisor): pass it on.
-trap 'kill -s "$signal" "$server" 2>/dev/null' HUP INT TERM
-
 while :; do
+    [ -z "$told" ] || stop
     wait "$server"
     status=$?
     # A trapped signal ends `wait` too early.
