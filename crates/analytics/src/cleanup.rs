@@ -3,16 +3,21 @@
 //! A *run* is one cleanup of one type. Its cutoff is fixed when it begins. Its backup is a folder in
 //! object storage: *segments* of some thousand rows as compressed lines of JSON, the contents of
 //! temporary files, and a *manifest* that lists the segments. Each file's name has its SHA-256, the
-//! manifest has those of the segments, a segment's lines have those of the rows and files: whoever
-//! holds the manifest's reference can tell whether anything of the backup is not what was stored.
+//! manifest has those of the segments, a segment's lines have those of the files: whoever holds the
+//! manifest's reference can tell whether anything of the backup is not what was stored.
 //!
 //! Many small segments rather than one large file: a killed worker goes on with the next one, none
 //! is too large to be written conditionally in one call, and one is small enough to be held in
 //! memory, so that what was checked is what is used.
 //!
-//! Nothing is deleted that is not in the backup: a row's hash is computed from the text that is in
-//! the backup, and the statement that deletes compares it with the row as it is then. A row that was
-//! changed in between, or put under hold, stays.
+//! Nothing is deleted that is not in the backup: a line has the row's *fingerprint*, PostgreSQL's
+//! hash of all its columns from the same statement that read them, and the statement that deletes
+//! compares it with the row as it is then. A row that was changed in between, or put under hold,
+//! stays. (64 bits find what changed; whoever can forge rows needs no collision to destroy them.)
+//!
+//! Speed comes from doing two things at a time, never from leaving one out: the next page is read
+//! while one is compressed, the next segment made while one is read back, and its keys are read
+//! while the rows of one are deleted.
 //!
 //! The contents of temporary files are copied into the backup, because the point of cleaning them up
 //! is that the originals go: a backup that only pointed at them would keep them for ever. The

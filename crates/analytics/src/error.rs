@@ -50,6 +50,9 @@ pub enum AnalyticsError {
     /// Another attempt at the same operation did it at the same moment.
     #[error("the cleanup was changed at the same moment by another attempt")]
     ConcurrentChange,
+    /// Work on a thread of its own did not come to its end.
+    #[error("the work was interrupted: {0}")]
+    Interrupted(#[from] tokio::task::JoinError),
     /// A file that shall be put back may just be being deleted.
     #[error("{0:?} is being deleted, it can be restored some minutes later")]
     FileBusy(String),
@@ -73,7 +76,7 @@ impl Failure for AnalyticsError {
             Self::Invalid(_) | Self::TooLarge { .. } | Self::NoStorage => {
                 ErrorCode::ValidationError
             }
-            Self::Rendering { .. } => ErrorCode::Unknown,
+            Self::Rendering { .. } | Self::Interrupted(_) => ErrorCode::Unknown,
             Self::Statistics(error) => error.code(),
             Self::Corrupt { .. } | Self::FileBusy(_) => ErrorCode::ExternalServiceError,
             Self::ConcurrentChange => ErrorCode::DatabaseError,
@@ -89,7 +92,7 @@ impl Failure for AnalyticsError {
             | Self::Rendering { .. }
             | Self::NoStorage
             | Self::Corrupt { .. } => false,
-            Self::ConcurrentChange | Self::FileBusy(_) => true,
+            Self::ConcurrentChange | Self::Interrupted(_) | Self::FileBusy(_) => true,
             Self::Statistics(error) => error.is_retryable(),
             Self::Objects(error) => error.is_retryable(),
             Self::Database(error) => error.is_retryable(),

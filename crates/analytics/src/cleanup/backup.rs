@@ -2,8 +2,10 @@
 
 use std::io;
 
+use futures::try_join;
 use partner_core::ports::object_store::{ObjectStore, content};
 use serde::{Deserialize, Serialize};
+use tokio::task::spawn_blocking;
 
 use super::files::{self, Copied, FileCopy};
 use super::manifest::{self, Folder, Manifest, SegmentEntry, StoredBackup};
@@ -54,20 +56,20 @@ impl Cleanup {
         }
         let folder = Folder::of(&run);
         let mut stored = self.repository.verified_segments(run_id).await?;
-        loop {
-            report(BackupCursor {
-                segments: stored.len() as u64,
-                rows: stored.iter().map(|segment| segment.entry.rows).sum(),
-            });
-            let until = stored
-                .last()
-                .map_or(Position::START, |segment| segment.until);
+        let until = stored.last().map(|segment| segment.until);
+        let until = until.unwrap_or(Position::START);
+        report_stored(report, &stored);
+        let mut made = self.next_segment(&run, &folder, until).await?;
+        while let Some((segment, until)) = made {
             let number = i32::try_from(stored.len()).unwrap_or(i32::MAX);
-            let Some(segment) = self.next_segment(&run, &folder, until).await? else {
-                break;
-            };
-            let segment = self.store(&run, &folder, number, segment).await?;
+            // While one is stored and read back, the next one is made.
+            let (segment, next) = try_join!(
+                self.store(&run, &folder, number, (segment, until)),
+                self.next_segment(&run, &folder, until)
+            )?;
             stored.push(segment);
+            report_stored(report, &stored);
+            made = next;
         }
         let entries = stored.into_iter().map(|segment| segment.entry).collect();
         let reference = self.close(&run, &folder, entries).await?;
@@ -139,32 +141,16 @@ impl Cleanup {
     ) -> Result<Option<(Segment, Position)>, AnalyticsError> {
         let most_rows = u64::from(self.settings.segment_rows.get());
         let mut writer = SegmentWriter::new(run.cleanup_type);
-        loop {
-            let room = i64::try_from(most_rows - writer.rows()).unwrap_or(i64::MAX);
-            let page = self
-                .repository
-                .page_after(
-                    run.cleanup_type,
-                    run.cutoff,
-                    until,
-                    PAGE_ROWS.min(room),
-                    PAGE_BYTES,
-                )
-                .await?;
-            let Some(last) = page.last() else {
-                break;
-            };
+        let mut page = self.page(run, until, most_rows).await?;
+        while let Some(last) = page.last() {
             until = last.position();
-            if run.cleanup_type == CleanupType::TempFiles {
-                let names = files::copy_names(&page);
-                self.repository.announce_files(&run.id, &names).await?;
-            }
-            for row in &page {
-                self.add(run, folder, row, &mut writer).await?;
-            }
+            let rows = self.with_files(run, folder, page).await?;
+            let room = most_rows - writer.rows() - rows.len() as u64;
+            // While one page is written, the next one is read.
+            (writer, page) = try_join!(write(writer, rows), self.page(run, until, room))?;
             // A segment has a row at least, or there would be no next one.
             let is_large = writer.rows() > 0 && writer.bytes() >= self.settings.segment_bytes;
-            if is_large || writer.rows() >= most_rows {
+            if is_large || room == 0 {
                 break;
             }
         }
@@ -172,22 +158,44 @@ impl Cleanup {
         Ok(segment.map(|segment| (segment, until)))
     }
 
-    /// Adds a row, and the content of the file that it stands for.
-    async fn add(
+    /// The rows after this position, so many at most.
+    async fn page(
+        &self,
+        run: &Run,
+        until: Position,
+        room: u64,
+    ) -> Result<Vec<StoredRow>, AnalyticsError> {
+        let rows = PAGE_ROWS.min(i64::try_from(room).unwrap_or(i64::MAX));
+        if rows == 0 {
+            return Ok(Vec::new());
+        }
+        self.repository
+            .page_after(run.cleanup_type, run.cutoff, until, rows, PAGE_BYTES)
+            .await
+    }
+
+    /// The rows that can be backed up, each with the copy of the file that it stands for.
+    async fn with_files(
         &self,
         run: &Run,
         folder: &Folder,
-        row: &StoredRow,
-        writer: &mut SegmentWriter,
-    ) -> Result<(), AnalyticsError> {
-        let file = match run.cleanup_type {
-            CleanupType::Logs | CleanupType::Sessions => None,
-            CleanupType::TempFiles => match self.copied(folder, row).await? {
-                Some(file) => file,
-                None => return Ok(()),
-            },
-        };
-        writer.push(row, file).map_err(|error| unwritable(&error))
+        page: Vec<StoredRow>,
+    ) -> Result<Vec<(StoredRow, Option<FileCopy>)>, AnalyticsError> {
+        match run.cleanup_type {
+            CleanupType::Logs | CleanupType::Sessions => {
+                return Ok(page.into_iter().map(|row| (row, None)).collect());
+            }
+            CleanupType::TempFiles => {}
+        }
+        let names = files::copy_names(&page);
+        self.repository.announce_files(&run.id, &names).await?;
+        let mut rows = Vec::with_capacity(page.len());
+        for row in page {
+            if let Some(file) = self.copied(folder, &row).await? {
+                rows.push((row, file));
+            }
+        }
+        Ok(rows)
     }
 
     /// The copy of a row's file, `Some(None)` if there is none any more; `None` if the row must stay
@@ -238,7 +246,14 @@ impl Cleanup {
             .await?;
         let name = folder.file(&stored.entry.name);
         objects.create(&name, content(segment.content)).await?;
-        read_back(objects, folder, run.cleanup_type, &stored.entry).await?;
+        read_back(
+            objects,
+            folder,
+            run.cleanup_type,
+            &stored.entry,
+            segment.lines_sha256,
+        )
+        .await?;
         self.repository
             .finish_segment(&run.id, number, &stored.entry, &segment.copies)
             .await?;
@@ -252,13 +267,42 @@ async fn read_back(
     folder: &Folder,
     cleanup_type: CleanupType,
     entry: &SegmentEntry,
+    lines_sha256: String,
 ) -> Result<(), AnalyticsError> {
     let content = manifest::read_segment(objects, folder, entry).await?;
-    manifest::verify_lines(cleanup_type, entry, &content)?;
+    let checked = entry.clone();
+    let content = spawn_blocking(move || {
+        manifest::verify_lines(cleanup_type, &checked, &lines_sha256, &content)?;
+        Ok::<_, AnalyticsError>(content)
+    })
+    .await??;
     if cleanup_type == CleanupType::TempFiles {
         manifest::verify_files(objects, folder, entry, &content).await?;
     }
     Ok(())
+}
+
+/// Adds rows to a segment.
+async fn write(
+    mut writer: SegmentWriter,
+    rows: Vec<(StoredRow, Option<FileCopy>)>,
+) -> Result<SegmentWriter, AnalyticsError> {
+    let written = spawn_blocking(move || {
+        for (row, file) in rows {
+            writer.push(&row, file)?;
+        }
+        Ok(writer)
+    });
+    written
+        .await?
+        .map_err(|error: io::Error| unwritable(&error))
+}
+
+fn report_stored(report: Report<'_, BackupCursor>, stored: &[StoredSegment]) {
+    report(BackupCursor {
+        segments: stored.len() as u64,
+        rows: stored.iter().map(|segment| segment.entry.rows).sum(),
+    });
 }
 
 /// Memory takes everything: what cannot be written is not JSON, which PostgreSQL does not make.

@@ -3,13 +3,15 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use futures::try_join;
 use serde::{Deserialize, Serialize};
+use tokio::task::spawn_blocking;
 
 use super::manifest::{SegmentEntry, StoredBackup};
-use super::segment::{KeyLine, SegmentReader};
+use super::segment::SegmentKeys;
 use super::{Cleanup, CleanupType, Report};
 use crate::error::AnalyticsError;
-use crate::repository::cleanup::{Batch, Run, RunState};
+use crate::repository::cleanup::{Run, RunState};
 
 /// How fast, and how far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,39 +97,76 @@ impl Cleanup {
         // Where this attempt is, which another one at the same moment may be ahead of: only what an
         // attempt went through itself, after what had been gone through when it began, counts.
         let mut reached = run.progress.position;
-        let mut before = 0;
-        for segment in &backup.manifest.segments {
-            let after = before + segment.rows;
-            if reached >= after {
-                before = after;
-                continue;
-            }
-            let content = backup.segment(segment).await?;
-            let mut batches = Batches::new(&content, reached - before, pace.batch_rows)
-                .map_err(|error| backup.corrupt(segment, error))?;
-            while reached < after {
-                if batches_left == Some(0) {
-                    return Ok(run);
+        let mut segments = left_segments(backup, reached);
+        let mut read = read_next(backup, segments.next()).await?;
+        while let Some((before, keys)) = read {
+            let deletion = async {
+                let batch_rows = pace.batch_rows.get() as usize;
+                let mut connection = None;
+                for batch in keys.batches(reached - before, batch_rows) {
+                    if batches_left == Some(0) {
+                        return Ok(false);
+                    }
+                    let deleting = match &mut connection {
+                        Some(deleting) => deleting,
+                        None => connection.insert(self.repository.deleting().await?),
+                    };
+                    reached += batch.keys.len() as u64;
+                    run.progress = deleting.delete_batch(&run, batch, reached).await?;
+                    report(DeletionCursor {
+                        verified_segments: backup.manifest.segments.len(),
+                        position: run.progress.position,
+                        deleted: run.progress.deleted,
+                    });
+                    batches_left = batches_left.map(|left| left - 1);
+                    if reached < backup.manifest.rows && !pace.pause.is_zero() {
+                        // Others may need the connection meanwhile.
+                        connection = None;
+                        pause(pace.pause).await;
+                    }
                 }
-                let batch = batches.next();
-                let batch = batch.map_err(|error| backup.corrupt(segment, error))?;
-                let batch = batch.ok_or_else(|| too_short(backup, segment))?;
-                reached += batch.keys.len() as u64;
-                run.progress = self.repository.delete_batch(&run, &batch, reached).await?;
-                report(DeletionCursor {
-                    verified_segments: backup.manifest.segments.len(),
-                    position: run.progress.position,
-                    deleted: run.progress.deleted,
-                });
-                batches_left = batches_left.map(|left| left - 1);
-                if reached < backup.manifest.rows {
-                    pause(pace.pause).await;
-                }
+                Ok::<_, AnalyticsError>(true)
+            };
+            // While the rows of one segment are deleted, the next one is read.
+            let (goes_on, next) = try_join!(deletion, read_next(backup, segments.next()))?;
+            if !goes_on {
+                return Ok(run);
             }
-            before = after;
+            read = next;
         }
         self.repository.finish_deletion(&run.id).await
     }
+}
+
+/// The segments that have rows after this position, each with the position at which it begins.
+fn left_segments<'a>(
+    backup: &'a StoredBackup<'_>,
+    position: u64,
+) -> impl Iterator<Item = (u64, &'a SegmentEntry)> {
+    let with_start = backup.manifest.segments.iter().scan(0, |next, segment| {
+        let before = *next;
+        *next += segment.rows;
+        Some((before, segment))
+    });
+    with_start.filter(move |(before, segment)| before + segment.rows > position)
+}
+
+/// The keys of a segment, with the position at which it begins.
+async fn read_next(
+    backup: &StoredBackup<'_>,
+    segment: Option<(u64, &SegmentEntry)>,
+) -> Result<Option<(u64, SegmentKeys)>, AnalyticsError> {
+    let Some((before, segment)) = segment else {
+        return Ok(None);
+    };
+    let content = backup.segment(segment).await?;
+    let keys = spawn_blocking(move || SegmentKeys::read(&content)).await?;
+    let keys = keys.map_err(|error| backup.corrupt(segment, error))?;
+    if keys.len() == segment.rows {
+        return Ok(Some((before, keys)));
+    }
+    let reason = format!("it has {} rows instead of {}", keys.len(), segment.rows);
+    Err(backup.corrupt(segment, reason))
 }
 
 /// Checks all of a backup.
@@ -147,50 +186,12 @@ async fn verify(
     Ok(())
 }
 
-/// The keys and hashes of a segment that is in memory, in batches.
-struct Batches<'a> {
-    reader: SegmentReader<'a>,
-    rows: usize,
-}
-
-impl<'a> Batches<'a> {
-    /// Begins after so many rows of the segment.
-    fn new(content: &'a [u8], skipped: u64, rows: NonZeroU32) -> std::io::Result<Self> {
-        let mut reader = SegmentReader::new(content);
-        for _ in 0..skipped {
-            reader.next()?;
-        }
-        let rows = usize::try_from(rows.get()).unwrap_or(usize::MAX);
-        Ok(Self { reader, rows })
-    }
-
-    /// The next batch; `None` after the last one.
-    fn next(&mut self) -> std::io::Result<Option<Batch>> {
-        let mut batch = Batch::default();
-        while batch.keys.len() < self.rows {
-            let Some(text) = self.reader.next()? else {
-                break;
-            };
-            let line: KeyLine<'_> = serde_json::from_str(text)?;
-            batch.hashes.push(line.hash()?.to_vec());
-            batch.keys.push(line.key);
-        }
-        Ok((!batch.keys.is_empty()).then_some(batch))
-    }
-}
-
-fn too_short(backup: &StoredBackup<'_>, segment: &SegmentEntry) -> AnalyticsError {
-    backup.corrupt(segment, "it has fewer rows than the manifest says")
-}
-
 #[expect(
     clippy::disallowed_methods,
     reason = "the database's rest, in an activity: a workflow's timer would be an event a batch"
 )]
 async fn pause(pause: Duration) {
-    if !pause.is_zero() {
-        tokio::time::sleep(pause).await;
-    }
+    tokio::time::sleep(pause).await;
 }
 
 impl From<Run> for Deletion {

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use partner_core::ports::object_store::{ObjectStore, ObjectStoreError};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::CleanupType;
 use super::files;
@@ -189,17 +190,20 @@ pub(super) async fn read_segment(
     }
 }
 
-/// Checks each line of a segment: the table, the row's hash, how many there are.
+/// Checks each line of a segment: that it is JSON, the table, how many there are; and that all of them
+/// together are what was written.
 pub(super) fn verify_lines(
     cleanup_type: CleanupType,
     segment: &SegmentEntry,
+    lines_sha256: &str,
     content: &[u8],
 ) -> Result<(), AnalyticsError> {
     let failed = |reason: String| corrupt(&segment.name, reason);
     let mut reader = SegmentReader::new(content);
+    let mut sha256 = Sha256::new();
     let mut rows = 0;
     while let Some(line) = reader
-        .next_line()
+        .next_line_into(&mut sha256)
         .map_err(|error| failed(error.to_string()))?
     {
         if line.table != cleanup_type.table() {
@@ -207,13 +211,14 @@ pub(super) fn verify_lines(
         }
         rows += 1;
     }
-    if rows == segment.rows {
+    if rows != segment.rows {
+        let expected = segment.rows;
+        return Err(failed(format!("it has {rows} rows instead of {expected}")));
+    }
+    if hex::encode(sha256.finalize()) == lines_sha256 {
         Ok(())
     } else {
-        Err(failed(format!(
-            "it has {rows} rows instead of {}",
-            segment.rows
-        )))
+        Err(failed("its lines are not what was written".to_owned()))
     }
 }
 

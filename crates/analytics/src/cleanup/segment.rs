@@ -5,50 +5,44 @@ use std::io::{self, BufRead, BufReader, Write as _};
 use flate2::Compression;
 use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
 use super::CleanupType;
 use super::files::FileCopy;
-use crate::repository::cleanup::StoredRow;
-
-/// The SHA-256 of a row's text.
-pub(super) type RowHash = [u8; 32];
+use crate::repository::cleanup::{Batch, StoredRow};
 
 /// One row of a backup.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(super) struct Line<'a> {
     /// The table.
     pub(super) table: &'a str,
     /// The row's key.
     pub(super) key: i64,
-    /// The SHA-256 of the row's text, in hexadecimal.
-    pub(super) sha256: &'a str,
-    /// The whole row, in the very text that PostgreSQL writes for it: the hash is over that.
+    /// The whole row, in the very text that PostgreSQL writes for it.
     #[serde(borrow)]
     pub(super) row: &'a RawValue,
     /// The copy of its content, if the row stands for a file that there was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(super) file: Option<FileCopy>,
 }
 
 /// What deleting needs of a line.
 #[derive(Debug, Deserialize)]
-pub(super) struct KeyLine<'a> {
-    pub(super) key: i64,
-    sha256: &'a str,
+struct KeyLine {
+    key: i64,
+    fingerprint: i64,
 }
 
-impl KeyLine<'_> {
-    pub(super) fn hash(&self) -> io::Result<RowHash> {
-        let mut hash = [0; 32];
-        hex::decode_to_slice(self.sha256, &mut hash).map_err(io::Error::other)?;
-        Ok(hash)
-    }
+/// What deleting needs of a segment, in the order of its rows.
+#[derive(Debug, Default)]
+pub(super) struct SegmentKeys {
+    pub(super) keys: Vec<i64>,
+    pub(super) fingerprints: Vec<i64>,
 }
 
-/// The hash of a row's text, or of any content.
+/// The hash of any content.
 pub(super) fn sha256_hex(content: &[u8]) -> String {
     hex::encode(Sha256::digest(content))
 }
@@ -56,6 +50,8 @@ pub(super) fn sha256_hex(content: &[u8]) -> String {
 /// Writes a segment into memory.
 pub(super) struct SegmentWriter {
     table: &'static str,
+    line: Vec<u8>,
+    lines: Sha256,
     gzip: GzEncoder<Vec<u8>>,
     rows: u64,
     keys: Option<(i64, i64)>,
@@ -66,6 +62,8 @@ pub(super) struct SegmentWriter {
 pub(super) struct Segment {
     pub(super) content: Vec<u8>,
     pub(super) sha256: String,
+    /// The SHA-256 of the lines before they were compressed, in hexadecimal.
+    pub(super) lines_sha256: String,
     pub(super) rows: u64,
     pub(super) first_key: i64,
     pub(super) last_key: i64,
@@ -77,6 +75,8 @@ impl SegmentWriter {
     pub(super) fn new(cleanup_type: CleanupType) -> Self {
         Self {
             table: cleanup_type.table(),
+            line: Vec::new(),
+            lines: Sha256::new(),
             // The same rows make the same bytes: no time and no name is in the header.
             gzip: GzEncoder::new(Vec::new(), Compression::fast()),
             rows: 0,
@@ -94,20 +94,30 @@ impl SegmentWriter {
                 row.id
             )));
         }
-        let line = Line {
-            table: self.table,
-            key: row.id,
-            sha256: &sha256_hex(row.text.as_bytes()),
-            row: serde_json::from_str(&row.text)?,
-            file,
-        };
-        serde_json::to_writer(&mut self.gzip, &line)?;
-        self.gzip.write_all(b"\n")?;
-        self.copies.extend(line.file.map(|file| file.name));
+        self.write_line(row, file.as_ref())?;
+        self.copies.extend(file.map(|file| file.name));
         self.rows += 1;
         let first = self.keys.map_or(row.id, |(first, _)| first);
         self.keys = Some((first, row.id));
         Ok(())
+    }
+
+    /// The text is put in as it is: reading back finds out whether the line is JSON.
+    fn write_line(&mut self, row: &StoredRow, file: Option<&FileCopy>) -> io::Result<()> {
+        let line = &mut self.line;
+        line.clear();
+        write!(
+            line,
+            r#"{{"table":"{}","key":{},"fingerprint":{},"row":{}"#,
+            self.table, row.id, row.fingerprint, row.text
+        )?;
+        if let Some(file) = file {
+            line.extend_from_slice(br#","file":"#);
+            serde_json::to_writer(&mut *line, file)?;
+        }
+        line.extend_from_slice(b"}\n");
+        self.lines.update(&*line);
+        self.gzip.write_all(line)
     }
 
     pub(super) const fn rows(&self) -> u64 {
@@ -127,6 +137,7 @@ impl SegmentWriter {
         let content = self.gzip.finish()?;
         Ok(Some(Segment {
             sha256: sha256_hex(&content),
+            lines_sha256: hex::encode(self.lines.finalize()),
             content,
             rows: self.rows,
             first_key,
@@ -150,26 +161,56 @@ impl<'a> SegmentReader<'a> {
         }
     }
 
-    /// The next line's text; `None` after the last one.
-    pub(super) fn next(&mut self) -> io::Result<Option<&str>> {
+    /// The next line's text, with its line break; `None` after the last one.
+    fn next(&mut self) -> io::Result<Option<&str>> {
         self.line.clear();
         let read = self.lines.read_line(&mut self.line)?;
-        Ok((read > 0).then_some(self.line.trim_end_matches('\n')))
+        Ok((read > 0).then_some(&self.line))
     }
 
     /// The next line; `None` after the last one.
-    ///
-    /// A row that is not what its hash says is an error.
     pub(super) fn next_line(&mut self) -> io::Result<Option<Line<'_>>> {
         let Some(text) = self.next()? else {
             return Ok(None);
         };
-        let line: Line<'_> = serde_json::from_str(text)?;
-        if sha256_hex(line.row.get().as_bytes()) != line.sha256 {
-            let what = format!("the row {} is not what its hash says", line.key);
-            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        Ok(Some(serde_json::from_str(text)?))
+    }
+
+    /// The next line, whose text goes into a checksum.
+    pub(super) fn next_line_into(&mut self, sha256: &mut Sha256) -> io::Result<Option<Line<'_>>> {
+        let Some(text) = self.next()? else {
+            return Ok(None);
+        };
+        sha256.update(text);
+        Ok(Some(serde_json::from_str(text)?))
+    }
+}
+
+impl SegmentKeys {
+    /// Those of a segment that is in memory.
+    pub(super) fn read(content: &[u8]) -> io::Result<Self> {
+        let mut reader = SegmentReader::new(content);
+        let mut keys = Self::default();
+        while let Some(text) = reader.next()? {
+            let line: KeyLine = serde_json::from_str(text)?;
+            keys.keys.push(line.key);
+            keys.fingerprints.push(line.fingerprint);
         }
-        Ok(Some(line))
+        Ok(keys)
+    }
+
+    /// How many rows there are.
+    pub(super) const fn len(&self) -> u64 {
+        self.keys.len() as u64
+    }
+
+    /// The rows after so many of them, in batches of so many.
+    pub(super) fn batches(&self, skipped: u64, rows: usize) -> impl Iterator<Item = Batch<'_>> {
+        let skipped = usize::try_from(skipped).map_or(self.keys.len(), |n| n.min(self.keys.len()));
+        let keys = self.keys[skipped..].chunks(rows);
+        let fingerprints = self.fingerprints[skipped..].chunks(rows);
+        keys.zip(fingerprints)
+            .map(|(keys, fingerprints)| Batch { keys, fingerprints })
     }
 }
 
@@ -183,6 +224,7 @@ mod tests {
         StoredRow {
             id,
             at: DateTime::UNIX_EPOCH,
+            fingerprint: -id,
             text: text.to_owned(),
         }
     }
@@ -235,17 +277,19 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_is_not_what_its_hash_says_is_an_error() {
-        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-        let hash = sha256_hex(b"{}");
-        writeln!(
-            gzip,
-            r#"{{"table":"sessions","key":1,"sha256":"{hash}","row":{{"a":1}}}}"#
-        )
-        .unwrap();
-        let content = gzip.finish().unwrap();
-        let error = SegmentReader::new(&content).next_line().unwrap_err();
-        assert!(error.to_string().contains("row 1"), "{error}");
+    fn keys_come_with_their_fingerprints() {
+        let keys = SegmentKeys::read(&written().content).unwrap();
+        assert_eq!(keys.keys, [7, 3]);
+        assert_eq!(keys.fingerprints, [-7, -3]);
+    }
+
+    #[test]
+    fn the_checksum_of_the_lines_is_over_all_of_them() {
+        let segment = written();
+        let mut reader = SegmentReader::new(&segment.content);
+        let mut sha256 = Sha256::new();
+        while reader.next_line_into(&mut sha256).unwrap().is_some() {}
+        assert_eq!(hex::encode(sha256.finalize()), segment.lines_sha256);
     }
 
     #[test]

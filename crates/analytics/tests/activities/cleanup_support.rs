@@ -375,7 +375,6 @@ struct SegmentFile {
 #[derive(Deserialize)]
 struct LineText {
     key: i64,
-    sha256: String,
     row: Box<RawValue>,
     file: Option<FileText>,
 }
@@ -393,11 +392,6 @@ fn lines(content: &[u8], folder: &Path, names: &mut Vec<PathBuf>) -> Result<Rows
     let mut rows = Rows::new();
     for line in text.lines() {
         let line: LineText = serde_json::from_str(line)?;
-        ensure!(
-            sha256(line.row.get().as_bytes()) == line.sha256,
-            "{}",
-            line.key
-        );
         if let Some(file) = line.file {
             let copy = fs::read(folder.join(&file.name))?;
             ensure!(sha256(&copy) == file.sha256 && copy.len() as u64 == file.bytes);

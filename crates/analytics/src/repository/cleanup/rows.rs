@@ -3,6 +3,8 @@
 
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt as _;
+use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
 
 use super::{CleanupRepository, Progress, Run, count, number};
 use crate::cleanup::{CleanupType, Position};
@@ -15,7 +17,9 @@ pub struct StoredRow {
     pub id: i64,
     /// From when it is.
     pub at: DateTime<Utc>,
-    /// The whole of it as JSON: the text that its hash is over.
+    /// A hash of all its columns: another one once any of them has changed.
+    pub fingerprint: i64,
+    /// The whole of it as JSON.
     pub text: String,
 }
 
@@ -29,12 +33,19 @@ pub struct Rest {
 }
 
 /// Rows to delete, as long as they are what they were.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Batch {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batch<'a> {
     /// Their keys.
-    pub keys: Vec<i64>,
-    /// The SHA-256 of the text of each.
-    pub hashes: Vec<Vec<u8>>,
+    pub keys: &'a [i64],
+    /// The fingerprint of each.
+    pub fingerprints: &'a [i64],
+}
+
+/// A connection that deletes batch after batch: taking one from the pool asks the server whether it
+/// still is there, every time.
+#[derive(Debug)]
+pub struct Deleting {
+    connection: PoolConnection<Postgres>,
 }
 
 /// What became of rows that were put back.
@@ -54,15 +65,17 @@ struct Gone {
     changed_rows: i64,
 }
 
-/// Runs a statement on the table of a type, given its name and what follows from a row's deletion. A
+/// Runs a statement on the table of a type, given its name, what is needed of a deleted row, and what
+/// follows from its deletion. A
 /// macro, because only a literal can be checked at compile time.
 macro_rules! on_table {
     ($cleanup_type:expr, $statement:ident, $($argument:expr),* $(,)?) => {
         match $cleanup_type {
-            CleanupType::Logs => $statement!("application_logs", "", $($argument),*),
-            CleanupType::Sessions => $statement!("sessions", "", $($argument),*),
+            CleanupType::Logs => $statement!("application_logs", "id", "", $($argument),*),
+            CleanupType::Sessions => $statement!("sessions", "id", "", $($argument),*),
             CleanupType::TempFiles => $statement!(
                 "temp_files",
+                "id, cleaned.object_reference",
                 ", left_files AS (
                      INSERT INTO temp_file_deletions (object_reference, run_id)
                      SELECT object_reference, $3 FROM deleted
@@ -80,12 +93,12 @@ macro_rules! on_table {
 // count as staying that another attempt has deleted since the statement began.
 #[rustfmt::skip]
 macro_rules! delete_batch {
-    ($table:literal, $then:literal, $pool:expr, $run:expr, $batch:expr, $position:expr) => {
+    ($table:literal, $returned:literal, $then:literal, $connection:expr, $run:expr, $batch:expr, $position:expr) => {
         sqlx::query_as!(
             Gone,
             "WITH batch AS (
-                 SELECT batch.id, batch.hash
-                 FROM unnest($1::bigint[], $2::bytea[]) AS batch (id, hash)
+                 SELECT batch.id, batch.fingerprint
+                 FROM unnest($1::bigint[], $2::bigint[]) AS batch (id, fingerprint)
                  WHERE EXISTS (
                      SELECT FROM cleanup_runs
                      WHERE id = $3 AND cleanup_type = $4 AND state = 'backed_up' AND NOT dry_run
@@ -95,8 +108,8 @@ macro_rules! delete_batch {
                  USING batch
                  WHERE cleaned.id = batch.id
                    AND NOT cleaned.legal_hold
-                   AND sha256(convert_to(row_to_json(cleaned)::text, 'UTF8')) = batch.hash
-                 RETURNING cleaned.*
+                   AND cleanup_fingerprint(cleaned) = batch.fingerprint
+                 RETURNING cleaned." + $returned + "
              ), there AS (
                  SELECT cleaned.legal_hold
                  FROM " + $table + " AS cleaned
@@ -119,20 +132,20 @@ macro_rules! delete_batch {
                  updated_at = now()
              WHERE run.id = $3 AND run.state = 'backed_up'
              RETURNING run.position, run.deleted_rows, run.held_rows, run.changed_rows",
-            &$batch.keys,
-            &$batch.hashes,
+            $batch.keys,
+            $batch.fingerprints,
             $run.id,
             $run.cleanup_type.as_str(),
             $position
         )
-        .fetch_optional($pool)
+        .fetch_optional($connection)
         .await
     };
 }
 
 #[rustfmt::skip]
 macro_rules! restore_rows {
-    ($table:literal, $_then:literal, $pool:expr, $texts:expr) => {
+    ($table:literal, $_returned:literal, $_then:literal, $pool:expr, $texts:expr) => {
         sqlx::query!(
             "INSERT INTO " + $table + " OVERRIDING SYSTEM VALUE
              SELECT restored.*
@@ -148,7 +161,7 @@ macro_rules! restore_rows {
 
 #[rustfmt::skip]
 macro_rules! conflicting_rows {
-    ($table:literal, $_then:literal, $pool:expr, $keys:expr, $texts:expr) => {
+    ($table:literal, $_returned:literal, $_then:literal, $pool:expr, $keys:expr, $texts:expr) => {
         sqlx::query_scalar!(
             "SELECT batch.id AS \"id!\"
              FROM unnest($1::bigint[], $2::text[]) AS batch (id, content)
@@ -160,6 +173,35 @@ macro_rules! conflicting_rows {
         .fetch_all($pool)
         .await
     };
+}
+
+impl Deleting {
+    /// Deletes those rows that are what they were and not under hold, and writes down that the run is
+    /// through with all rows up to this one, `reached`.
+    pub async fn delete_batch(
+        &mut self,
+        run: &Run,
+        batch: Batch<'_>,
+        reached: u64,
+    ) -> Result<Progress, AnalyticsError> {
+        let position = number(reached);
+        let gone = on_table!(
+            run.cleanup_type,
+            delete_batch,
+            &mut *self.connection,
+            run,
+            batch,
+            position
+        )?;
+        // No row: the run is not what it was when it was read.
+        let gone = gone.ok_or(AnalyticsError::ConcurrentChange)?;
+        Ok(Progress {
+            position: count(gone.position),
+            deleted: count(gone.deleted_rows),
+            held: count(gone.held_rows),
+            changed: count(gone.changed_rows),
+        })
+    }
 }
 
 impl CleanupRepository {
@@ -245,7 +287,8 @@ impl CleanupRepository {
     ) -> Result<Vec<StoredRow>, AnalyticsError> {
         let mut found = sqlx::query_as!(
             StoredRow,
-            "SELECT id AS \"id!\", at AS \"at!\", content AS \"text!\"
+            "SELECT id AS \"id!\", at AS \"at!\", content AS \"text!\",
+                    fingerprint AS \"fingerprint!\"
              FROM cleanable_rows
              WHERE cleanup_type = $1 AND at < $2 AND NOT legal_hold AND (at, id) > ($3, $4)
              ORDER BY at, id
@@ -269,31 +312,10 @@ impl CleanupRepository {
         Ok(page)
     }
 
-    /// Deletes those rows that are what they were and not under hold, and writes down that the run is
-    /// through with all rows up to this one, `reached`.
-    pub async fn delete_batch(
-        &self,
-        run: &Run,
-        batch: &Batch,
-        reached: u64,
-    ) -> Result<Progress, AnalyticsError> {
-        let position = number(reached);
-        let gone = on_table!(
-            run.cleanup_type,
-            delete_batch,
-            &self.pool,
-            run,
-            batch,
-            position
-        )?;
-        // No row: the run is not what it was when it was read.
-        let gone = gone.ok_or(AnalyticsError::ConcurrentChange)?;
-        Ok(Progress {
-            position: count(gone.position),
-            deleted: count(gone.deleted_rows),
-            held: count(gone.held_rows),
-            changed: count(gone.changed_rows),
-        })
+    /// A connection to delete with.
+    pub async fn deleting(&self) -> Result<Deleting, AnalyticsError> {
+        let connection = self.pool.acquire().await?;
+        Ok(Deleting { connection })
     }
 
     /// Puts rows back where there are none.
