@@ -1,9 +1,15 @@
 //! The command line's shape and its help.
 
+mod operate;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use partner_worker::cli::WorkerArgs;
+
+pub(crate) use operate::{
+    CancelArgs, ListArgs, QueryArgs, SignalArgs, TargetArgs, TerminateArgs, UpdateArgs,
+};
 
 /// Runs, shows and operates the partner platform's business processes.
 ///
@@ -46,6 +52,24 @@ pub(crate) enum Command {
     Restore(RestoreArgs),
     /// Start a workflow.
     Start(StartArgs),
+    /// List workflows, the latest first.
+    List(ListArgs),
+    /// Show how a workflow stands, what it waits for and why that failed last.
+    Describe(TargetArgs),
+    /// Show what happened to a workflow, event by event.
+    ///
+    /// With --json, the whole history in the form that the Rust SDK replays.
+    History(TargetArgs),
+    /// Send a signal to a workflow that runs.
+    Signal(SignalArgs),
+    /// Ask a workflow, running or ended, a query; a worker must be up.
+    Query(QueryArgs),
+    /// Make an update of a workflow that runs, and print the answer; a refusal exits 1.
+    Update(UpdateArgs),
+    /// Ask a workflow to stop: it undoes what has to be undone, and ends.
+    Cancel(CancelArgs),
+    /// End a workflow at once: it undoes nothing. Cancel it instead, if it still answers.
+    Terminate(TerminateArgs),
     /// A worker that also runs the benchmark's floor.
     #[command(hide = true)]
     BenchWorker(WorkerArgs),

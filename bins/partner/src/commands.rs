@@ -1,11 +1,17 @@
 //! The commands, one file each where one has more to it than a call.
 
 mod catalog;
+mod client;
 mod config;
+mod describe;
 mod dev;
+mod history;
+mod list;
+mod message;
 mod migrate;
 mod restore;
 mod start;
+mod stop;
 
 use std::process::ExitCode;
 
@@ -29,6 +35,14 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Command::Migrate(args) => migrate::run(args).await,
         Command::Restore(args) => restore::run(args).await,
         Command::Start(args) => start::run(args).await,
+        Command::List(args) => list::run(args).await,
+        Command::Describe(args) => describe::run(args).await,
+        Command::History(args) => history::run(args).await,
+        Command::Signal(args) => message::signal(args).await,
+        Command::Query(args) => message::query(args).await,
+        Command::Update(args) => message::update(args).await,
+        Command::Cancel(args) => stop::cancel(args).await,
+        Command::Terminate(args) => stop::terminate(args).await,
         Command::Bench(args) => bench::run(args).await,
     };
     result.unwrap_or_else(|error| {

@@ -1,6 +1,8 @@
 //! The platform's processes for callers who know them by their wire names: start, signal, query,
 //! wait, and what it cost.
 
+mod overview;
+
 use serde_json::Value;
 use temporalio_client::errors::{
     WorkflowGetResultError, WorkflowInteractionError, WorkflowQueryError, WorkflowStartError,
@@ -9,8 +11,9 @@ use temporalio_client::errors::{
 use temporalio_client::{
     Client, UntypedQuery, UntypedSignal, UntypedUpdate, UntypedWorkflowHandle,
     WorkflowCancelOptions, WorkflowExecuteUpdateOptions, WorkflowFetchHistoryOptions,
-    WorkflowGetResultOptions, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
-    WorkflowQueryOptions, WorkflowSignalOptions, WorkflowStartOptions,
+    WorkflowGetResultOptions, WorkflowHistoryError, WorkflowIdConflictPolicy,
+    WorkflowIdReusePolicy, WorkflowQueryOptions, WorkflowSignalOptions, WorkflowStartOptions,
+    WorkflowTerminateOptions,
 };
 use temporalio_common::UntypedWorkflow;
 use temporalio_common::data_converters::RawValue;
@@ -22,6 +25,8 @@ use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 use crate::cost::{self, Cost};
 use crate::error::ErrorCode;
 use crate::wire::json_payload;
+
+pub use overview::{Description, Filter, PendingActivity, Status, Summary};
 
 /// Why a process cannot be reached.
 #[derive(Debug, thiserror::Error)]
@@ -41,9 +46,27 @@ pub enum ClientError {
     /// Waiting failed.
     #[error("cannot wait for the workflow's end")]
     Result(#[source] Box<WorkflowGetResultError>),
+    /// Listing failed.
+    #[error("cannot list the workflows")]
+    List(#[source] Box<temporalio_client::errors::ClientError>),
+    /// A history cannot be had as JSON.
+    #[error("cannot read the workflow's history")]
+    History(#[source] Box<WorkflowHistoryError>),
     /// An answer is not JSON.
     #[error("the workflow answered something that is not JSON")]
     NotJson(#[source] serde_json::Error),
+}
+
+impl ClientError {
+    /// Whether there is no such process, or, where one that runs was asked for, it has ended.
+    pub fn is_not_found(&self) -> bool {
+        match self {
+            Self::Interaction(error) => matches!(**error, WorkflowInteractionError::NotFound(_)),
+            Self::Query(error) => matches!(**error, WorkflowQueryError::NotFound(_)),
+            Self::Update(error) => matches!(**error, WorkflowUpdateError::NotFound(_)),
+            _ => false,
+        }
+    }
 }
 
 /// How a process ended.
@@ -302,8 +325,23 @@ impl Process {
 
     /// Asks Temporal to cancel it.
     pub async fn cancel(&self) -> Result<(), ClientError> {
+        self.cancel_because("").await
+    }
+
+    /// Asks Temporal to cancel it, for a reason that its history keeps.
+    pub async fn cancel_because(&self, reason: &str) -> Result<(), ClientError> {
+        let options = WorkflowCancelOptions::builder().reason(reason).build();
         self.handle
-            .cancel(WorkflowCancelOptions::default())
+            .cancel(options)
+            .await
+            .map_err(|error| ClientError::Interaction(Box::new(error)))
+    }
+
+    /// Ends it at once, for a reason that its history keeps. It cannot undo anything any more.
+    pub async fn terminate(&self, reason: &str) -> Result<(), ClientError> {
+        let options = WorkflowTerminateOptions::builder().reason(reason).build();
+        self.handle
+            .terminate(options)
             .await
             .map_err(|error| ClientError::Interaction(Box::new(error)))
     }

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use chrono::{NaiveDate, Utc};
 use partner_core::activity_options::ActivityPolicies;
 use partner_core::catalog::Kind;
-use partner_core::client::{Ended, ProcessClient};
-use partner_core::config::{ConfigSources, Purpose, load};
-use partner_core::{temporal, workflow_id};
+use partner_core::client::Ended;
+use partner_core::workflow_id;
 use serde_json::{Value, json};
 
 use super::Usage;
+use super::client::{connect, read_input};
 use crate::cli::StartArgs;
 use crate::output;
 
@@ -35,10 +35,7 @@ pub(crate) async fn run(args: StartArgs) -> anyhow::Result<ExitCode> {
                 args.workflow
             ))
         })?;
-    let sources = ConfigSources::from_process(args.config, "production");
-    let config = load(&sources, Purpose::Client)?.config;
-    let client = temporal::connect(&config.temporal, "partner", None).await?;
-    let client = ProcessClient::new(client, config.temporal.task_queue);
+    let client = connect(args.config).await?;
     let process = client.start(&args.workflow, &id, &input).await?;
     if !args.wait {
         let what = if process.joined { "joined" } else { "started" };
@@ -78,14 +75,4 @@ fn report(id: &str, ended: Ended, as_json: bool) -> anyhow::Result<ExitCode> {
 )]
 fn today() -> NaiveDate {
     Utc::now().date_naive()
-}
-
-fn read_input(text: &str) -> anyhow::Result<Value> {
-    let json = match text.strip_prefix('@') {
-        Some(path) => std::fs::read_to_string(path)
-            .map_err(|error| Usage(format!("--input: cannot read {path}: {error}")))?,
-        None => text.to_owned(),
-    };
-    serde_json::from_str(&json)
-        .map_err(|error| Usage(format!("--input is not JSON: {error}")).into())
 }

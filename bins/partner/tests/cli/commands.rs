@@ -7,7 +7,7 @@ use crate::support::World;
 #[tokio::test]
 async fn every_command_explains_itself() {
     let world = World::new();
-    let commands: [&[&str]; 12] = [
+    let commands: [&[&str]; 20] = [
         &[],
         &["demo"],
         &["dev"],
@@ -19,6 +19,14 @@ async fn every_command_explains_itself() {
         &["migrate"],
         &["restore"],
         &["start"],
+        &["list"],
+        &["describe"],
+        &["history"],
+        &["signal"],
+        &["query"],
+        &["update"],
+        &["cancel"],
+        &["terminate"],
         &["bench"],
     ];
     for command in commands {
@@ -43,6 +51,14 @@ async fn what_is_not_a_command_exits_2() {
         &["dev", "--smtp-port", "70000"],
         &["start"],
         &["restore"],
+        &["list", "--status", "asleep"],
+        &["list", "--limit", "0"],
+        &["describe"],
+        &["signal", "payment-1"],
+        &["update", "listing-1", "decide", "--input", "{"],
+        // Nobody says why.
+        &["terminate", "payment-1"],
+        &["terminate", "payment-1", "--reason", " "],
         // Nobody says which database.
         &["restore", "file:///backups/logs/manifest-1.json"],
     ] {

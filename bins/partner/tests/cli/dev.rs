@@ -12,14 +12,14 @@ use crate::support::{Answer, Running, World};
 const ORDER: &str = "o-1";
 
 /// Starts the platform and reads where everything is.
-async fn started(world: &World, arguments: &[&str]) -> (Running, Value) {
+pub(crate) async fn started(world: &World, arguments: &[&str]) -> (Running, Value) {
     let mut dev = world.start(["dev", "--json"].iter().chain(arguments));
     let line = dev.line().await.expect("the endpoints");
     let endpoints = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
     (dev, endpoints)
 }
 
-fn text<'a>(endpoints: &'a Value, key: &str) -> &'a str {
+pub(crate) fn text<'a>(endpoints: &'a Value, key: &str) -> &'a str {
     endpoints[key]
         .as_str()
         .unwrap_or_else(|| panic!("{key} in {endpoints}"))
@@ -54,12 +54,17 @@ async fn order(endpoints: &Value) -> (String, Option<String>) {
     (order.status, order.transaction_id)
 }
 
-/// `partner start` with the environment that a person would take from the endpoints.
-async fn pay(endpoints: &Value) -> Answer {
-    let world = World::new()
+/// The environment that a person would take from the endpoints.
+pub(crate) fn beside(endpoints: &Value) -> World {
+    World::new()
         .with("TEMPORAL_ADDRESS", text(endpoints, "temporalAddress"))
         .with("TEMPORAL_NAMESPACE", text(endpoints, "namespace"))
-        .with("TEMPORAL_TASK_QUEUE", text(endpoints, "taskQueue"));
+        .with("TEMPORAL_TASK_QUEUE", text(endpoints, "taskQueue"))
+}
+
+/// `partner start` in that environment.
+async fn pay(endpoints: &Value) -> Answer {
+    let world = beside(endpoints);
     let input = json!({
         "orderId": ORDER, "userId": "ana", "amount": 49.99, "currency": "EUR", "paymentMethod": "wallet",
     });
@@ -77,7 +82,7 @@ async fn pay(endpoints: &Value) -> Answer {
 }
 
 /// Stops the platform as a supervisor does: no error, no more output, nothing left.
-async fn stop(world: &World, dev: Running) {
+pub(crate) async fn stop(world: &World, dev: Running) {
     let family = dev.family();
     dev.signal(Signal::SIGTERM);
     let answer = dev.ended().await;

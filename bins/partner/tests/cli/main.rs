@@ -5,4 +5,5 @@
 mod commands;
 mod demo;
 mod dev;
+mod operate;
 mod support;

@@ -1,0 +1,222 @@
+//! The commands for workflows that were started, beside a platform that runs.
+
+use std::time::Duration;
+
+use partner_local::shop::Shop;
+use serde_json::{Value, json};
+
+use crate::dev::{beside, started, stop, text};
+use crate::support::{Answer, World, in_time};
+
+const REMINDER: &str = "reminder-ana";
+const REVIEW: &str = "listing-approval-flat-1";
+
+/// Runs a command that succeeds, and reads its document.
+async fn done(world: &World, arguments: &[&str]) -> Value {
+    let answer = world.run(arguments.iter().chain(&["--json"])).await;
+    assert_eq!(answer.code, Some(0), "{arguments:?}: {answer:?}");
+    answer.document()
+}
+
+/// Runs a command that a person reads.
+async fn said(world: &World, arguments: &[&str]) -> Answer {
+    world.run(arguments).await
+}
+
+/// Starts a workflow, and waits until it is at this step.
+async fn start(world: &World, workflow: &str, id: &str, input: &Value, step: &str) {
+    let input = input.to_string();
+    let arguments = ["start", workflow, "--id", id, "--input", &input];
+    done(world, &arguments).await;
+    until(world, &["query", id, "getStatus"], |answer| {
+        answer["answer"]["step"] == step
+    })
+    .await;
+}
+
+/// Asks until the answer is so.
+async fn until(world: &World, arguments: &[&str], is_so: impl Fn(&Value) -> bool) {
+    let asked = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(100));
+        loop {
+            ticks.tick().await;
+            if is_so(&done(world, arguments).await) {
+                return;
+            }
+        }
+    };
+    in_time(&arguments.join(" "), asked).await;
+}
+
+fn reminder() -> Value {
+    json!({
+        "userId": "ana", "reminderType": "viewing", "message": "You meet at the lake.",
+        "scheduledTime": "2100-01-01T09:00:00Z",
+    })
+}
+
+async fn shop(endpoints: &Value) -> Shop {
+    let shop = Shop::connect(text(endpoints, "databaseUrl"))
+        .await
+        .expect("the database answers");
+    shop.add_user("ana", "ana@example.com", "Ana")
+        .await
+        .expect("a user");
+    shop
+}
+
+#[tokio::test]
+async fn a_reminder_is_found_asked_moved_and_called_off() {
+    let place = World::new();
+    let (dev, endpoints) = started(&place, &[]).await;
+    shop(&endpoints).await;
+    let world = beside(&endpoints);
+    start(&world, "reminderWorkflow", REMINDER, &reminder(), "waiting").await;
+
+    let running = [
+        "list",
+        "--type",
+        "reminderWorkflow",
+        "--status",
+        "running",
+        "--id",
+        "reminder-",
+    ];
+    until(&world, &running, |found| {
+        found["workflows"][0]["workflowId"] == REMINDER && found["more"] == false
+    })
+    .await;
+    let none = done(&world, &["list", "--status", "failed"]).await;
+    assert_eq!(none["workflows"], json!([]));
+
+    let description = done(&world, &["describe", REMINDER]).await;
+    assert_eq!(
+        (
+            &description["summary"]["workflowType"],
+            &description["summary"]["status"]
+        ),
+        (&json!("reminderWorkflow"), &json!("running"))
+    );
+    let answer = said(&world, &["describe", REMINDER]).await;
+    assert!(answer.stdout.contains("status      running"), "{answer:?}");
+
+    let moved = r#""2101-01-01T09:00:00Z""#;
+    done(
+        &world,
+        &["signal", REMINDER, "reschedule", "--input", moved],
+    )
+    .await;
+    until(&world, &["query", REMINDER, "getDetails"], |details| {
+        details["answer"]["scheduledTime"] == "2101-01-01T09:00:00Z"
+    })
+    .await;
+
+    refuses_what_is_not_there(&world).await;
+    done(
+        &world,
+        &["cancel", REMINDER, "--reason", "they met already"],
+    )
+    .await;
+    until(&world, &["describe", REMINDER], |description| {
+        description["summary"]["status"] == "cancelled"
+    })
+    .await;
+    said(&world, &["signal", REMINDER, "cancel"])
+        .await
+        .fails_with(1, &["has ended", "cancelled"]);
+    the_history_tells_what_happened(&world).await;
+    stop(&place, dev).await;
+}
+
+async fn the_history_tells_what_happened(world: &World) {
+    let answer = said(world, &["history", REMINDER]).await;
+    for word in [
+        "WorkflowExecutionStarted",
+        "reminderWorkflow",
+        "reschedule",
+        "they met already",
+    ] {
+        assert!(answer.stdout.contains(word), "{word}: {answer:?}");
+    }
+    let history = done(world, &["history", REMINDER]).await;
+    let first = &history["events"][0];
+    assert!(
+        first["attributes"]["WorkflowExecutionStartedEventAttributes"].is_object(),
+        "{first}"
+    );
+}
+
+async fn refuses_what_is_not_there(world: &World) {
+    said(world, &["signal", REMINDER, "nonsense"])
+        .await
+        .fails_with(2, &["nonsense", "reschedule"]);
+    said(world, &["query", REMINDER, "nonsense"])
+        .await
+        .fails_with(2, &["nonsense", "getStatus"]);
+    said(world, &["update", REMINDER, "decide", "--input", "{}"])
+        .await
+        .fails_with(2, &["decide", "it has none"]);
+    for command in [&["describe"][..], &["history"], &["cancel"]] {
+        let arguments = [command, &["no-such-workflow"]].concat();
+        said(world, &arguments)
+            .await
+            .fails_with(1, &["no-such-workflow", "partner list"]);
+    }
+}
+
+#[tokio::test]
+async fn a_review_is_decided_once_and_another_one_is_terminated() {
+    let place = World::new();
+    let (dev, endpoints) = started(&place, &[]).await;
+    let shop = shop(&endpoints).await;
+    shop.add_reviewer("ana", false).await.expect("a reviewer");
+    let world = beside(&endpoints);
+    let images: Vec<_> = (1..=5)
+        .map(|number| format!("https://cdn.example.com/{number}.jpg"))
+        .collect();
+    let input = json!({
+        "listingId": "flat-1", "userId": "ana", "propertyData": {
+            "title": "Flat by the lake", "description": "A quiet flat with a view over the lake. ".repeat(6),
+            "price": 450_000, "location": { "address": "Seestrasse 1", "city": "Zug", "state": "ZG" },
+            "images": images, "bedrooms": 2, "bathrooms": 1.5, "area": 85,
+        },
+    });
+    start(
+        &world,
+        "listingApprovalWorkflow",
+        REVIEW,
+        &input,
+        "reviewing",
+    )
+    .await;
+    let decision = r#"{"decision":"reject","reviewer":"ana","listingVersion":7}"#;
+    let decide = |decision: &'static str| {
+        let world = &world;
+        async move {
+            world
+                .run(["update", REVIEW, "decide", "--input", decision, "--json"])
+                .await
+        }
+    };
+    let refused = decide(decision).await;
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert_eq!(refused.document()["accepted"], false);
+    let made = decide(r#"{"decision":"approve","reviewer":"ana","listingVersion":1}"#).await;
+    assert_eq!(made.code, Some(0), "{made:?}");
+    assert_eq!(made.document()["accepted"], true);
+    until(&world, &["describe", REVIEW], |description| {
+        description["summary"]["status"] == "completed"
+    })
+    .await;
+
+    start(&world, "reminderWorkflow", REMINDER, &reminder(), "waiting").await;
+    done(&world, &["terminate", REMINDER, "--reason", "a test"]).await;
+    until(&world, &["describe", REMINDER], |description| {
+        description["summary"]["status"] == "terminated"
+    })
+    .await;
+    said(&world, &["terminate", REMINDER, "--reason", "again"])
+        .await
+        .fails_with(1, &["has ended", "terminated"]);
+    stop(&place, dev).await;
+}

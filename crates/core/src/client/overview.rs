@@ -1,0 +1,326 @@
+//! What there is to see of processes from outside: which there are, how one stands, what it waits for.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use chrono::{DateTime, Utc};
+use futures::TryStreamExt as _;
+use serde::Serialize;
+use temporalio_client::{
+    WorkflowDescribeOptions, WorkflowExecution, WorkflowExecutionDescription,
+    WorkflowExecutionStatus, WorkflowFetchHistoryOptions, WorkflowListOptions,
+};
+use temporalio_common::protos::temporal::api::enums::v1::PendingActivityState;
+use temporalio_common::protos::temporal::api::workflow::v1::PendingActivityInfo;
+
+use super::{ClientError, Process, ProcessClient};
+
+/// How a process stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It runs, or waits.
+    Running,
+    /// It ended with a result.
+    Completed,
+    /// It ended with a failure.
+    Failed,
+    /// It was cancelled through Temporal.
+    Cancelled,
+    /// An operator ended it, and it could undo nothing.
+    Terminated,
+    /// It goes on in another run of the same id.
+    ContinuedAsNew,
+    /// It ran out of time.
+    TimedOut,
+    /// An operator holds it.
+    Paused,
+    /// A status that this build does not know.
+    Unknown,
+}
+
+impl Status {
+    /// Those that one can ask for.
+    pub const ALL: [Self; 8] = [
+        Self::Running,
+        Self::Completed,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Terminated,
+        Self::ContinuedAsNew,
+        Self::TimedOut,
+        Self::Paused,
+    ];
+
+    /// The spelling in our own output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Terminated => "terminated",
+            Self::ContinuedAsNew => "continued_as_new",
+            Self::TimedOut => "timed_out",
+            Self::Paused => "paused",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The spelling in Temporal's list filters.
+    const fn in_filters(self) -> &'static str {
+        match self {
+            Self::Running => "Running",
+            Self::Completed => "Completed",
+            Self::Failed => "Failed",
+            Self::Cancelled => "Canceled",
+            Self::Terminated => "Terminated",
+            Self::ContinuedAsNew => "ContinuedAsNew",
+            Self::TimedOut => "TimedOut",
+            Self::Paused => "Paused",
+            Self::Unknown => "Unspecified",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<WorkflowExecutionStatus> for Status {
+    fn from(status: WorkflowExecutionStatus) -> Self {
+        match status {
+            WorkflowExecutionStatus::Running => Self::Running,
+            WorkflowExecutionStatus::Completed => Self::Completed,
+            WorkflowExecutionStatus::Failed => Self::Failed,
+            WorkflowExecutionStatus::Canceled => Self::Cancelled,
+            WorkflowExecutionStatus::Terminated => Self::Terminated,
+            WorkflowExecutionStatus::ContinuedAsNew => Self::ContinuedAsNew,
+            WorkflowExecutionStatus::TimedOut => Self::TimedOut,
+            WorkflowExecutionStatus::Paused => Self::Paused,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// Which processes to list. Without any condition: all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Those of this workflow type.
+    pub workflow_type: Option<String>,
+    /// Those that stand so.
+    pub status: Option<Status>,
+    /// Those whose id begins so.
+    pub id_prefix: Option<String>,
+    /// A condition in Temporal's own language, beside the others.
+    pub query: Option<String>,
+}
+
+impl Filter {
+    /// The filter in Temporal's language.
+    fn to_query(&self) -> String {
+        let conditions = [
+            self.workflow_type
+                .as_deref()
+                .map(|name| format!("WorkflowType = {}", quoted(name))),
+            self.status
+                .map(|status| format!("ExecutionStatus = {}", quoted(status.in_filters()))),
+            self.id_prefix
+                .as_deref()
+                .map(|prefix| format!("WorkflowId STARTS_WITH {}", quoted(prefix))),
+            self.query.as_deref().map(|query| format!("({query})")),
+        ];
+        let conditions: Vec<_> = conditions.into_iter().flatten().collect();
+        conditions.join(" AND ")
+    }
+}
+
+/// A text in a list filter, whatever is in it.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// One run of a process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// The process.
+    pub workflow_id: String,
+    /// The run.
+    pub run_id: String,
+    /// The wire name of its type.
+    pub workflow_type: String,
+    /// How it stands.
+    pub status: Status,
+    /// When it began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub closed_at: Option<DateTime<Utc>>,
+}
+
+/// All that can be said of a process without asking it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Description {
+    /// The run that is the latest one.
+    pub summary: Summary,
+    /// The queue whose workers run it.
+    pub task_queue: String,
+    /// How many events its history has.
+    pub events: usize,
+    /// The process that started it as its child.
+    pub parent_id: Option<String>,
+    /// What it waits for.
+    pub pending_activities: Vec<PendingActivity>,
+}
+
+/// An activity that a process waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PendingActivity {
+    /// Its wire name.
+    pub name: String,
+    /// Whether a worker has it.
+    pub running: bool,
+    /// Which attempt this is, or will be.
+    pub attempt: i32,
+    /// How many there may be; absent: without bound.
+    pub most_attempts: Option<i32>,
+    /// Why the last attempt failed.
+    pub last_failure: Option<String>,
+    /// When the next attempt begins.
+    pub next_attempt_at: Option<DateTime<Utc>>,
+}
+
+impl ProcessClient {
+    /// Runs of processes, the latest first, so many at most. One that has just begun or ended may take
+    /// a moment to be listed so.
+    ///
+    /// # Errors
+    /// [`ClientError::List`], also if Temporal does not understand the filter's query.
+    pub async fn list(&self, filter: &Filter, limit: usize) -> Result<Vec<Summary>, ClientError> {
+        let options = WorkflowListOptions::builder().limit(limit).build();
+        let listed = self
+            .temporal()
+            .list_workflows(filter.to_query(), options)
+            .map_ok(|run| Summary::from(&run));
+        listed
+            .try_collect()
+            .await
+            .map_err(|error| ClientError::List(Box::new(error)))
+    }
+}
+
+impl Process {
+    /// How it stands, and what it waits for.
+    ///
+    /// # Errors
+    /// [`ClientError::Interaction`], also if there is no such process.
+    pub async fn describe(&self) -> Result<Description, ClientError> {
+        let described = self.handle.describe(WorkflowDescribeOptions::default());
+        let described = described
+            .await
+            .map_err(|error| ClientError::Interaction(Box::new(error)))?;
+        Ok(Description::from(&described))
+    }
+
+    /// The history of its latest run as the JSON that the Rust SDK replays.
+    ///
+    /// # Errors
+    /// [`ClientError::History`], also if there is no such process.
+    pub async fn history_json(&self) -> Result<Vec<u8>, ClientError> {
+        self.handle
+            .fetch_history(WorkflowFetchHistoryOptions::default())
+            .to_json()
+            .await
+            .map_err(|error| ClientError::History(Box::new(error)))
+    }
+}
+
+impl From<&WorkflowExecution> for Summary {
+    fn from(run: &WorkflowExecution) -> Self {
+        Self {
+            workflow_id: run.id().to_owned(),
+            run_id: run.run_id().to_owned(),
+            workflow_type: run.workflow_type().to_owned(),
+            status: run.status().into(),
+            started_at: run.start_time().map(DateTime::from),
+            closed_at: run.close_time().map(DateTime::from),
+        }
+    }
+}
+
+impl From<&WorkflowExecutionDescription> for Description {
+    fn from(run: &WorkflowExecutionDescription) -> Self {
+        let pending = run.raw().pending_activities.iter();
+        Self {
+            summary: Summary {
+                workflow_id: run.id().to_owned(),
+                run_id: run.run_id().to_owned(),
+                workflow_type: run.workflow_type().to_owned(),
+                status: run.status().into(),
+                started_at: run.start_time().map(DateTime::from),
+                closed_at: run.close_time().map(DateTime::from),
+            },
+            task_queue: run.task_queue().to_owned(),
+            events: run.history_length(),
+            parent_id: run.parent_id().map(str::to_owned),
+            pending_activities: pending.map(PendingActivity::from).collect(),
+        }
+    }
+}
+
+impl From<&PendingActivityInfo> for PendingActivity {
+    fn from(pending: &PendingActivityInfo) -> Self {
+        let name = pending.activity_type.as_ref();
+        let next = pending.next_attempt_schedule_time;
+        Self {
+            name: name.map(|name| name.name.clone()).unwrap_or_default(),
+            running: pending.state() == PendingActivityState::Started,
+            attempt: pending.attempt,
+            most_attempts: (pending.maximum_attempts > 0).then_some(pending.maximum_attempts),
+            last_failure: pending
+                .last_failure
+                .as_ref()
+                .map(|failure| failure.message.clone()),
+            next_attempt_at: next
+                .and_then(|time| SystemTime::try_from(time).ok())
+                .map(DateTime::from),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_a_conjunction() {
+        assert_eq!(Filter::default().to_query(), "");
+        let filter = Filter {
+            workflow_type: Some("reminderWorkflow".to_owned()),
+            status: Some(Status::Cancelled),
+            id_prefix: None,
+            query: Some("CloseTime > \"2026-11-28\" OR RunId = \"x\"".to_owned()),
+        };
+        assert_eq!(
+            filter.to_query(),
+            "WorkflowType = \"reminderWorkflow\" AND ExecutionStatus = \"Canceled\" \
+             AND (CloseTime > \"2026-11-28\" OR RunId = \"x\")"
+        );
+    }
+
+    #[test]
+    fn what_is_quoted_cannot_end_the_quotation() {
+        let filter = Filter {
+            id_prefix: Some(r#"a\" OR "b"#.to_owned()),
+            ..Filter::default()
+        };
+        assert_eq!(
+            filter.to_query(),
+            r#"WorkflowId STARTS_WITH "a\\\" OR \"b""#
+        );
+    }
+}
