@@ -49,12 +49,11 @@ fn row(event: &HistoryEvent) -> [String; 4] {
 fn kind(of: EventType) -> String {
     let name = of.as_str_name();
     let words = name.trim_start_matches("EVENT_TYPE_").split('_');
-    words
-        .map(|word| {
-            let (first, rest) = word.split_at(word.len().min(1));
-            format!("{first}{}", rest.to_lowercase())
-        })
-        .collect()
+    let spelled = words.flat_map(|word| {
+        let (first, rest) = word.split_at(word.len().min(1));
+        [first.to_owned(), rest.to_lowercase()]
+    });
+    spelled.collect()
 }
 
 /// What tells this event from another one of its kind.
