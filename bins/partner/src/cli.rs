@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use partner_worker::cli::WorkerArgs;
 
 pub(crate) use operate::{
-    CancelArgs, ListArgs, QueryArgs, SignalArgs, TargetArgs, TerminateArgs, UpdateArgs,
+    CancelArgs, DecisionArgs, ListArgs, QueryArgs, ReviewCommand, ReviewListArgs, SignalArgs,
+    TargetArgs, TerminateArgs, UpdateArgs,
 };
 
 /// Runs, shows and operates the partner platform's business processes.
@@ -66,6 +67,9 @@ pub(crate) enum Command {
     Query(QueryArgs),
     /// Make an update of a workflow that runs, and print the answer; a refusal exits 1.
     Update(UpdateArgs),
+    /// Review listings: what waits, and what is decided.
+    #[command(subcommand)]
+    Review(ReviewCommand),
     /// Ask a workflow to stop: it undoes what has to be undone, and ends.
     Cancel(CancelArgs),
     /// End a workflow at once: it undoes nothing. Cancel it instead, if it still answers.

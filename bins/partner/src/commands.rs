@@ -10,6 +10,7 @@ mod list;
 mod message;
 mod migrate;
 mod restore;
+mod review;
 mod start;
 mod stop;
 
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 
 use partner_core::config::ConfigError;
 
-use crate::cli::{Cli, Command, ConfigCommand};
+use crate::cli::{Cli, Command, ConfigCommand, ReviewCommand};
 use crate::{bench, demo, output};
 
 /// Runs a command and turns whatever comes of it into an exit code.
@@ -41,6 +42,9 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Command::Signal(args) => message::signal(args).await,
         Command::Query(args) => message::query(args).await,
         Command::Update(args) => message::update(args).await,
+        Command::Review(ReviewCommand::List(args)) => review::list(args).await,
+        Command::Review(ReviewCommand::Approve(args)) => review::decide("approve", args).await,
+        Command::Review(ReviewCommand::Reject(args)) => review::decide("reject", args).await,
         Command::Cancel(args) => stop::cancel(args).await,
         Command::Terminate(args) => stop::terminate(args).await,
         Command::Bench(args) => bench::run(args).await,

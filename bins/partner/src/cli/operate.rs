@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 /// How Temporal is reached, and how the answer looks.
 #[derive(Debug, Args)]
@@ -110,6 +110,44 @@ pub(crate) struct TerminateArgs {
     /// Why; the workflow's history keeps it. Somebody will have to put right what it leaves undone.
     #[arg(long)]
     pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+/// What a person does about listings that are under review.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReviewCommand {
+    /// List the reviews that wait for a decision, the most urgent first.
+    List(ReviewListArgs),
+    /// Approve a listing: it goes live, and its owner is told.
+    Approve(DecisionArgs),
+    /// Reject a listing, and tell its owner.
+    Reject(DecisionArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReviewListArgs {
+    /// How many at most, of those that were started last.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DecisionArgs {
+    /// The listing.
+    #[arg(value_name = "LISTING_ID")]
+    pub(crate) listing: String,
+    /// Who decides; it is put on record.
+    #[arg(long, value_name = "USER_ID")]
+    pub(crate) reviewer: String,
+    /// What the owner is told.
+    #[arg(long)]
+    pub(crate) comment: Option<String>,
+    /// The version that was looked at: if there is a newer one by now, nothing is decided.
+    #[arg(long = "listing-version", value_name = "VERSION")]
+    pub(crate) version: Option<i32>,
     #[command(flatten)]
     pub(crate) client: ClientArgs,
 }

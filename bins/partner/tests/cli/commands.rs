@@ -7,7 +7,7 @@ use crate::support::World;
 #[tokio::test]
 async fn every_command_explains_itself() {
     let world = World::new();
-    let commands: [&[&str]; 20] = [
+    let commands: [&[&str]; 24] = [
         &[],
         &["demo"],
         &["dev"],
@@ -25,6 +25,10 @@ async fn every_command_explains_itself() {
         &["signal"],
         &["query"],
         &["update"],
+        &["review"],
+        &["review", "list"],
+        &["review", "approve"],
+        &["review", "reject"],
         &["cancel"],
         &["terminate"],
         &["bench"],
@@ -56,6 +60,9 @@ async fn what_is_not_a_command_exits_2() {
         &["describe"],
         &["signal", "payment-1"],
         &["update", "listing-1", "decide", "--input", "{"],
+        // Nobody says who.
+        &["review", "approve", "flat-1"],
+        &["review", "approve", "", "--reviewer", "ana"],
         // Nobody says why.
         &["terminate", "payment-1"],
         &["terminate", "payment-1", "--reason", " "],

@@ -55,6 +55,19 @@ fn reminder() -> Value {
     })
 }
 
+fn listing() -> Value {
+    let images: Vec<_> = (1..=5)
+        .map(|number| format!("https://cdn.example.com/{number}.jpg"))
+        .collect();
+    json!({
+        "listingId": "flat-1", "userId": "ana", "propertyData": {
+            "title": "Flat by the lake", "description": "A quiet flat with a view over the lake. ".repeat(6),
+            "price": 450_000, "location": { "address": "Seestrasse 1", "city": "Zug", "state": "ZG" },
+            "images": images, "bedrooms": 2, "bathrooms": 1.5, "area": 85,
+        },
+    })
+}
+
 async fn shop(endpoints: &Value) -> Shop {
     let shop = Shop::connect(text(endpoints, "databaseUrl"))
         .await
@@ -171,43 +184,49 @@ async fn a_review_is_decided_once_and_another_one_is_terminated() {
     let shop = shop(&endpoints).await;
     shop.add_reviewer("ana", false).await.expect("a reviewer");
     let world = beside(&endpoints);
-    let images: Vec<_> = (1..=5)
-        .map(|number| format!("https://cdn.example.com/{number}.jpg"))
-        .collect();
-    let input = json!({
-        "listingId": "flat-1", "userId": "ana", "propertyData": {
-            "title": "Flat by the lake", "description": "A quiet flat with a view over the lake. ".repeat(6),
-            "price": 450_000, "location": { "address": "Seestrasse 1", "city": "Zug", "state": "ZG" },
-            "images": images, "bedrooms": 2, "bathrooms": 1.5, "area": 85,
-        },
-    });
     start(
         &world,
         "listingApprovalWorkflow",
         REVIEW,
-        &input,
+        &listing(),
         "reviewing",
     )
     .await;
+    until(&world, &["review", "list"], |waiting| {
+        waiting["reviews"][0]["listingId"] == "flat-1"
+    })
+    .await;
+    let answer = said(&world, &["review", "list"]).await;
+    assert!(answer.stdout.contains("flat-1"), "{answer:?}");
+
     let decision = r#"{"decision":"reject","reviewer":"ana","listingVersion":7}"#;
-    let decide = |decision: &'static str| {
-        let world = &world;
-        async move {
-            world
-                .run(["update", REVIEW, "decide", "--input", decision, "--json"])
-                .await
-        }
-    };
-    let refused = decide(decision).await;
+    let arguments = ["update", REVIEW, "decide", "--input", decision, "--json"];
+    let refused = said(&world, &arguments).await;
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert_eq!(refused.document()["accepted"], false);
-    let made = decide(r#"{"decision":"approve","reviewer":"ana","listingVersion":1}"#).await;
-    assert_eq!(made.code, Some(0), "{made:?}");
-    assert_eq!(made.document()["accepted"], true);
+    let approve = [
+        "review",
+        "approve",
+        "flat-1",
+        "--reviewer",
+        "ana",
+        "--listing-version",
+    ];
+    said(&world, &[&approve[..], &["7"]].concat())
+        .await
+        .fails_with(1, &["refused"]);
+    let made = done(&world, &[&approve[..], &["1"]].concat()).await;
+    assert_eq!(made["answer"]["reviewer"], "ana", "{made}");
     until(&world, &["describe", REVIEW], |description| {
         description["summary"]["status"] == "completed"
     })
     .await;
+
+    said(&world, &[&approve[..], &["1"]].concat())
+        .await
+        .fails_with(1, &["has ended", "completed"]);
+    let waiting = done(&world, &["review", "list"]).await;
+    assert_eq!(waiting["reviews"], json!([]));
 
     start(&world, "reminderWorkflow", REMINDER, &reminder(), "waiting").await;
     done(&world, &["terminate", REMINDER, "--reason", "a test"]).await;
