@@ -102,26 +102,19 @@ impl Cleanup {
         while let Some((before, keys)) = read {
             let deletion = async {
                 let batch_rows = pace.batch_rows.get() as usize;
-                let mut connection = None;
                 for batch in keys.batches(reached - before, batch_rows) {
                     if batches_left == Some(0) {
                         return Ok(false);
                     }
-                    let deleting = match &mut connection {
-                        Some(deleting) => deleting,
-                        None => connection.insert(self.repository.deleting().await?),
-                    };
                     reached += batch.keys.len() as u64;
-                    run.progress = deleting.delete_batch(&run, batch, reached).await?;
+                    run.progress = self.repository.delete_batch(&run, batch, reached).await?;
                     report(DeletionCursor {
                         verified_segments: backup.manifest.segments.len(),
                         position: run.progress.position,
                         deleted: run.progress.deleted,
                     });
                     batches_left = batches_left.map(|left| left - 1);
-                    if reached < backup.manifest.rows && !pace.pause.is_zero() {
-                        // Others may need the connection meanwhile.
-                        connection = None;
+                    if reached < backup.manifest.rows {
                         pause(pace.pause).await;
                     }
                 }
@@ -191,7 +184,9 @@ async fn verify(
     reason = "the database's rest, in an activity: a workflow's timer would be an event a batch"
 )]
 async fn pause(pause: Duration) {
-    tokio::time::sleep(pause).await;
+    if !pause.is_zero() {
+        tokio::time::sleep(pause).await;
+    }
 }
 
 impl From<Run> for Deletion {

@@ -12,7 +12,7 @@ use sqlx::PgPool;
 use crate::cleanup::{Backup, CleanupType, Position};
 
 pub use audit::AuditEntry;
-pub use rows::{Batch, Deleting, Rest, RestoredRows, StoredRow};
+pub use rows::{Batch, Rest, RestoredRows, StoredRow};
 pub use runs::{NewRun, StoredSegment};
 
 /// Cleanups of a database.

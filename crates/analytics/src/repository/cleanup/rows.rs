@@ -3,8 +3,6 @@
 
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt as _;
-use sqlx::Postgres;
-use sqlx::pool::PoolConnection;
 
 use super::{CleanupRepository, Progress, Run, count, number};
 use crate::cleanup::{CleanupType, Position};
@@ -39,13 +37,6 @@ pub struct Batch<'a> {
     pub keys: &'a [i64],
     /// The fingerprint of each.
     pub fingerprints: &'a [i64],
-}
-
-/// A connection that deletes batch after batch: taking one from the pool asks the server whether it
-/// still is there, every time.
-#[derive(Debug)]
-pub struct Deleting {
-    connection: PoolConnection<Postgres>,
 }
 
 /// What became of rows that were put back.
@@ -93,7 +84,7 @@ macro_rules! on_table {
 // count as staying that another attempt has deleted since the statement began.
 #[rustfmt::skip]
 macro_rules! delete_batch {
-    ($table:literal, $returned:literal, $then:literal, $connection:expr, $run:expr, $batch:expr, $position:expr) => {
+    ($table:literal, $returned:literal, $then:literal, $pool:expr, $run:expr, $batch:expr, $position:expr) => {
         sqlx::query_as!(
             Gone,
             "WITH batch AS (
@@ -138,7 +129,7 @@ macro_rules! delete_batch {
             $run.cleanup_type.as_str(),
             $position
         )
-        .fetch_optional($connection)
+        .fetch_optional($pool)
         .await
     };
 }
@@ -173,35 +164,6 @@ macro_rules! conflicting_rows {
         .fetch_all($pool)
         .await
     };
-}
-
-impl Deleting {
-    /// Deletes those rows that are what they were and not under hold, and writes down that the run is
-    /// through with all rows up to this one, `reached`.
-    pub async fn delete_batch(
-        &mut self,
-        run: &Run,
-        batch: Batch<'_>,
-        reached: u64,
-    ) -> Result<Progress, AnalyticsError> {
-        let position = number(reached);
-        let gone = on_table!(
-            run.cleanup_type,
-            delete_batch,
-            &mut *self.connection,
-            run,
-            batch,
-            position
-        )?;
-        // No row: the run is not what it was when it was read.
-        let gone = gone.ok_or(AnalyticsError::ConcurrentChange)?;
-        Ok(Progress {
-            position: count(gone.position),
-            deleted: count(gone.deleted_rows),
-            held: count(gone.held_rows),
-            changed: count(gone.changed_rows),
-        })
-    }
 }
 
 impl CleanupRepository {
@@ -312,10 +274,31 @@ impl CleanupRepository {
         Ok(page)
     }
 
-    /// A connection to delete with.
-    pub async fn deleting(&self) -> Result<Deleting, AnalyticsError> {
-        let connection = self.pool.acquire().await?;
-        Ok(Deleting { connection })
+    /// Deletes those rows that are what they were and not under hold, and writes down that the run is
+    /// through with all rows up to this one, `reached`.
+    pub async fn delete_batch(
+        &self,
+        run: &Run,
+        batch: Batch<'_>,
+        reached: u64,
+    ) -> Result<Progress, AnalyticsError> {
+        let position = number(reached);
+        let gone = on_table!(
+            run.cleanup_type,
+            delete_batch,
+            &self.pool,
+            run,
+            batch,
+            position
+        )?;
+        // No row: the run is not what it was when it was read.
+        let gone = gone.ok_or(AnalyticsError::ConcurrentChange)?;
+        Ok(Progress {
+            position: count(gone.position),
+            deleted: count(gone.deleted_rows),
+            held: count(gone.held_rows),
+            changed: count(gone.changed_rows),
+        })
     }
 
     /// Puts rows back where there are none.
