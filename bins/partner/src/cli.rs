@@ -42,6 +42,11 @@ pub(crate) enum Command {
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look at everything that a worker needs, and say what is wrong and what to do about it.
+    ///
+    /// Reads the worker's configuration. Exits 1 if something does not work; what is off, or a task
+    /// queue that no worker polls, is only said.
+    Doctor(ConfigFileArgs),
     /// Bring the database's schema up to date.
     ///
     /// Safe to run again and from several places at once.

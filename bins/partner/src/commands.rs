@@ -5,6 +5,7 @@ mod client;
 mod config;
 mod describe;
 mod dev;
+mod doctor;
 mod history;
 mod list;
 mod message;
@@ -17,6 +18,7 @@ mod stop;
 use std::process::ExitCode;
 
 use partner_core::config::ConfigError;
+use partner_core::error::chain;
 
 use crate::cli::{Cli, Command, ConfigCommand, ReviewCommand};
 use crate::{bench, demo, output};
@@ -33,6 +35,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Command::Catalog(args) => catalog::run(&args),
         Command::Config(ConfigCommand::Check(args)) => config::check(args),
         Command::Config(ConfigCommand::Show(args)) => config::show(args),
+        Command::Doctor(args) => doctor::run(args).await,
         Command::Migrate(args) => migrate::run(args).await,
         Command::Restore(args) => restore::run(args).await,
         Command::Start(args) => start::run(args).await,
@@ -50,7 +53,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Command::Bench(args) => bench::run(args).await,
     };
     result.unwrap_or_else(|error| {
-        output::note(format!("error: {error:#}"));
+        output::note(format!("error: {}", chain(error.as_ref())));
         if error.is::<ConfigError>() || error.is::<Usage>() {
             ExitCode::from(2)
         } else {

@@ -142,6 +142,16 @@ impl SmtpMailer {
         })
     }
 
+    /// Whether the relay answers and lets us in. Nothing is sent.
+    ///
+    /// # Errors
+    /// [`MailerError::Unreachable`] or [`MailerError::Deferred`], with the relay's words.
+    pub async fn check(&self) -> Result<(), MailerError> {
+        let connected = self.step(self.connection(), MailerError::Unreachable);
+        self.keep_idle(connected.await.map_err(not_about_the_mail)?);
+        Ok(())
+    }
+
     /// A connection that is logged in: an idle one that still answers, or a new one.
     async fn connection(&self) -> Result<AsyncSmtpConnection, SmtpError> {
         while let Some(mut connection) = self.take_idle() {

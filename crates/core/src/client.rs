@@ -26,7 +26,7 @@ use crate::cost::{self, Cost};
 use crate::error::ErrorCode;
 use crate::wire::json_payload;
 
-pub use overview::{Description, Filter, PendingActivity, Status, Summary};
+pub use overview::{Description, Filter, PendingActivity, Pollers, Status, Summary};
 
 /// Why a process cannot be reached.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +52,9 @@ pub enum ClientError {
     /// A history cannot be had as JSON.
     #[error("cannot read the workflow's history")]
     History(#[source] Box<WorkflowHistoryError>),
+    /// The service did not answer a question about itself.
+    #[error("the Temporal service does not answer")]
+    Service(#[source] Box<temporalio_client::tonic::Status>),
     /// An answer is not JSON.
     #[error("the workflow answered something that is not JSON")]
     NotJson(#[source] serde_json::Error),

@@ -198,7 +198,7 @@ pub fn catalog(policies: &ActivityPolicies) -> Catalog {
     ])
 }
 
-fn stripe(config: &config::GatewayConfig) -> StripeConfig {
+pub(crate) fn stripe(config: &config::GatewayConfig) -> StripeConfig {
     let methods = config.payment_methods.clone();
     StripeConfig {
         base_url: config.base_url.clone(),
@@ -213,7 +213,7 @@ fn stripe(config: &config::GatewayConfig) -> StripeConfig {
     }
 }
 
-fn smtp(config: &config::SmtpConfig) -> SmtpConfig {
+pub(crate) fn smtp(config: &config::SmtpConfig) -> SmtpConfig {
     SmtpConfig {
         host: config.host.clone(),
         port: config.port,
@@ -231,19 +231,25 @@ fn smtp(config: &config::SmtpConfig) -> SmtpConfig {
 }
 
 fn pusher(config: &config::PushConfig) -> Result<Option<Arc<dyn Pusher>>, WebPushConfigError> {
-    if config.vapid_private_key.expose_secret().is_empty() {
+    let Some(config) = push(config) else {
         tracing::info!("push is off: push.vapid_private_key is not set");
         return Ok(None);
-    }
-    let pusher = WebPusher::new(WebPushConfig {
+    };
+    let pusher = WebPusher::new(config)?;
+    tracing::info!(push.public_key = pusher.public_key(), "push is on");
+    Ok(Some(Arc::new(pusher)))
+}
+
+/// Web Push, if there is a key for it.
+pub(crate) fn push(config: &config::PushConfig) -> Option<WebPushConfig> {
+    let has_key = !config.vapid_private_key.expose_secret().is_empty();
+    has_key.then(|| WebPushConfig {
         vapid_private_key: config.vapid_private_key.clone(),
         subject: config.subject.clone(),
         connect_timeout: config.connect_timeout,
         timeout: config.timeout,
         allow_private_endpoints: config.allow_private_endpoints,
-    })?;
-    tracing::info!(push.public_key = pusher.public_key(), "push is on");
-    Ok(Some(Arc::new(pusher)))
+    })
 }
 
 /// The object storage that the configuration names, if it names one.
@@ -266,7 +272,7 @@ pub fn objects(
     Ok(Some(Arc::new(storage)))
 }
 
-fn index(
+pub(crate) fn index(
     config: &config::SearchConfig,
     pool: &PgPool,
 ) -> Result<Arc<dyn SearchIndex>, DependencyError> {

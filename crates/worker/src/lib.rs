@@ -2,6 +2,7 @@
 
 pub mod cli;
 mod dependencies;
+pub mod doctor;
 mod health;
 mod logging;
 mod run;

@@ -7,7 +7,7 @@ use crate::support::World;
 #[tokio::test]
 async fn every_command_explains_itself() {
     let world = World::new();
-    let commands: [&[&str]; 24] = [
+    let commands: [&[&str]; 25] = [
         &[],
         &["demo"],
         &["dev"],
@@ -17,6 +17,7 @@ async fn every_command_explains_itself() {
         &["config", "check"],
         &["config", "show"],
         &["migrate"],
+        &["doctor"],
         &["restore"],
         &["start"],
         &["list"],

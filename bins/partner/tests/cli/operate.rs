@@ -1,5 +1,6 @@
 //! The commands for workflows that were started, beside a platform that runs.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use partner_local::shop::Shop;
@@ -237,5 +238,84 @@ async fn a_review_is_decided_once_and_another_one_is_terminated() {
     said(&world, &["terminate", REMINDER, "--reason", "again"])
         .await
         .fails_with(1, &["has ended", "terminated"]);
+    stop(&place, dev).await;
+}
+
+/// What a deployed worker would be told, of a platform that runs.
+fn deployed(endpoints: &Value) -> World {
+    let smtp = text(endpoints, "smtpAddress");
+    let (host, port) = smtp.rsplit_once(':').expect("host:port");
+    beside(endpoints)
+        .with("DATABASE_URL", text(endpoints, "databaseUrl"))
+        .with("PARTNER__SMTP__HOST", host)
+        .with("PARTNER__SMTP__PORT", port)
+        .with("PARTNER__SMTP__TLS", "none")
+        .with("PARTNER__GATEWAY__BASE_URL", text(endpoints, "gatewayUrl"))
+        .with(
+            "PARTNER__GATEWAY__API_KEY",
+            text(endpoints, "gatewayApiKey"),
+        )
+        .with(
+            "PARTNER__FULFILLMENT__BASE_URL",
+            text(endpoints, "fulfillmentUrl"),
+        )
+        .with("PARTNER__FULFILLMENT__API_KEY", "12345678")
+        .with("PARTNER__STORAGE__URL", text(endpoints, "storageUrl"))
+}
+
+/// The state of each dependency.
+fn states(document: &Value) -> BTreeMap<String, String> {
+    let findings = document["findings"].as_array().expect("findings");
+    let word = |value: &Value| value.as_str().expect("a word").to_owned();
+    findings
+        .iter()
+        .map(|finding| (word(&finding["dependency"]), word(&finding["state"])))
+        .collect()
+}
+
+#[tokio::test]
+async fn doctor_finds_a_platform_healthy_and_names_what_is_wrong_with_one() {
+    let place = World::new();
+    let (dev, endpoints) = started(&place, &[]).await;
+    let document = done(&deployed(&endpoints), &["doctor"]).await;
+    assert_eq!(document["healthy"], true, "{document}");
+    let found = states(&document);
+    assert_eq!(found.len(), 8, "{document}");
+    for (dependency, state) in &found {
+        let expected = if dependency == "Web Push" {
+            "off"
+        } else {
+            "ok"
+        };
+        assert_eq!(state, expected, "{dependency}: {document}");
+    }
+
+    let wrong = deployed(&endpoints)
+        .with("TEMPORAL_TASK_QUEUE", "nobodys-queue")
+        .with("PARTNER__SMTP__PORT", "1")
+        .with("PARTNER__GATEWAY__API_KEY", "sk_test_wrong")
+        .with("PARTNER__FULFILLMENT__BASE_URL", "http://127.0.0.1:1")
+        .with("PARTNER__STORAGE__URL", "file:///no/such/folder");
+    let answer = wrong.run(["doctor", "--json"]).await;
+    assert_eq!(answer.code, Some(1), "{answer:?}");
+    let document = answer.document();
+    assert_eq!(document["healthy"], false, "{document}");
+    let found = states(&document);
+    for (dependency, expected) in [
+        ("PostgreSQL", "ok"),
+        ("search index", "ok"),
+        ("Temporal", "warning"),
+        ("mail relay", "failed"),
+        ("payment gateway", "failed"),
+        ("fulfilment service", "failed"),
+        ("object storage", "failed"),
+    ] {
+        assert_eq!(found[dependency], expected, "{dependency}: {document}");
+    }
+    let answer = said(&wrong, &["doctor"]).await;
+    assert_eq!(answer.code, Some(1), "{answer:?}");
+    for words in ["127.0.0.1:1", "PARTNER__GATEWAY__API_KEY", "start a worker"] {
+        assert!(answer.stdout.contains(words), "{words}: {answer:?}");
+    }
     stop(&place, dev).await;
 }

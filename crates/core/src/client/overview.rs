@@ -1,19 +1,27 @@
 //! What there is to see of processes from outside: which there are, how one stands, what it waits for.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt as _;
 use serde::Serialize;
+use temporalio_client::tonic::Request;
 use temporalio_client::{
     WorkflowDescribeOptions, WorkflowExecution, WorkflowExecutionDescription,
     WorkflowExecutionStatus, WorkflowFetchHistoryOptions, WorkflowListOptions,
 };
-use temporalio_common::protos::temporal::api::enums::v1::PendingActivityState;
+use temporalio_common::protos::temporal::api::enums::v1::{PendingActivityState, TaskQueueType};
+use temporalio_common::protos::temporal::api::taskqueue::v1::TaskQueue;
 use temporalio_common::protos::temporal::api::workflow::v1::PendingActivityInfo;
 
+use temporalio_common::protos::temporal::api::workflowservice::v1::DescribeTaskQueueRequest;
+
 use super::{ClientError, Process, ProcessClient};
+
+/// How long a question to the service may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How a process stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -176,6 +184,16 @@ pub struct Description {
     pub pending_activities: Vec<PendingActivity>,
 }
 
+/// How many workers poll a task queue. Temporal forgets one some minutes after its last poll.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pollers {
+    /// For workflows.
+    pub workflows: usize,
+    /// For activities.
+    pub activities: usize,
+}
+
 /// An activity that a process waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -210,6 +228,38 @@ impl ProcessClient {
             .try_collect()
             .await
             .map_err(|error| ClientError::List(Box::new(error)))
+    }
+
+    /// How many workers there are for this client's task queue.
+    ///
+    /// # Errors
+    /// [`ClientError::Service`], also if there is no such namespace.
+    pub async fn pollers(&self) -> Result<Pollers, ClientError> {
+        Ok(Pollers {
+            workflows: self.pollers_of(TaskQueueType::Workflow).await?,
+            activities: self.pollers_of(TaskQueueType::Activity).await?,
+        })
+    }
+
+    async fn pollers_of(&self, kind: TaskQueueType) -> Result<usize, ClientError> {
+        let client = self.temporal();
+        let mut request = Request::new(DescribeTaskQueueRequest {
+            namespace: client.options().namespace.clone(),
+            task_queue: Some(TaskQueue {
+                name: self.task_queue.clone(),
+                ..TaskQueue::default()
+            }),
+            task_queue_type: kind.into(),
+            ..DescribeTaskQueueRequest::default()
+        });
+        request.set_timeout(PATIENCE);
+        let mut service = client.connection().workflow_service();
+        let described = service.describe_task_queue(request).await;
+        let described = described.map_err(|error| ClientError::Service(Box::new(error)))?;
+        // A worker polls by several connections.
+        let pollers = described.into_inner().pollers.into_iter();
+        let workers: BTreeSet<_> = pollers.map(|poller| poller.identity).collect();
+        Ok(workers.len())
     }
 }
 

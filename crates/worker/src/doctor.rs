@@ -1,0 +1,291 @@
+//! Whether everything that a worker needs is there and lets us in: for `partner doctor`.
+
+use std::collections::hash_map::RandomState;
+use std::future::Future;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use futures::future::{join_all, ready};
+use partner_adapters::{SmtpMailer, StripeGateway, WebPusher};
+use partner_core::client::ProcessClient;
+use partner_core::config::Config;
+use partner_core::error::chain;
+use partner_core::ports::object_store::{ObjectStore, content};
+use partner_core::ports::payment_gateway::PaymentGateway as _;
+use partner_core::{database, temporal};
+use serde::Serialize;
+use tokio::net::TcpStream;
+
+use crate::dependencies::{DependencyError, index, objects, push, smtp, stripe};
+
+/// How long one dependency may take; its own timeouts are mostly shorter.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A payment, a listing and a file that nobody has.
+const NOBODYS: &str = "partner-doctor";
+
+/// How a dependency is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It answers, and lets us in.
+    Ok,
+    /// It is not configured, and something cannot be done without it.
+    Off,
+    /// It works, and somebody should look at it.
+    Warning,
+    /// It does not work.
+    Failed,
+}
+
+impl State {
+    /// The spelling in output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Off => "off",
+            Self::Warning => "warning",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What was found of one dependency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The dependency.
+    pub dependency: &'static str,
+    /// How it is.
+    pub state: State,
+    /// What was seen.
+    pub detail: String,
+    /// What to do about it; absent if nothing is to be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<&'static str>,
+    /// How long that took.
+    pub milliseconds: u64,
+}
+
+/// The outcome of one check.
+enum Outcome {
+    Ok(String),
+    Off(String),
+    Warning(String),
+    Failed(String),
+}
+
+impl Outcome {
+    fn failed(error: &(impl std::error::Error + 'static)) -> Self {
+        Self::Failed(chain(error))
+    }
+}
+
+type Check<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+
+/// Looks at every dependency, all at once. Nothing is changed; a file of a few bytes is written to
+/// object storage, read and deleted.
+pub async fn examine(config: &Config) -> Vec<Finding> {
+    let checks: [(&'static str, Check<'_>, &'static str); 8] = [
+        (
+            "PostgreSQL",
+            Box::pin(postgres(config)),
+            "check DATABASE_URL and that the server is up; run `partner migrate` if the schema is another",
+        ),
+        (
+            "Temporal",
+            Box::pin(engine(config)),
+            "check TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TASK_QUEUE and temporal.tls; start a worker if none polls",
+        ),
+        (
+            "mail relay",
+            Box::pin(mail(config)),
+            "check PARTNER__SMTP__HOST, PORT, TLS, USER and PASSWORD",
+        ),
+        (
+            "payment gateway",
+            Box::pin(gateway(config)),
+            "check PARTNER__GATEWAY__BASE_URL and PARTNER__GATEWAY__API_KEY",
+        ),
+        (
+            "fulfilment service",
+            Box::pin(fulfilment(config)),
+            "check PARTNER__FULFILLMENT__BASE_URL and that the service is up",
+        ),
+        (
+            "object storage",
+            Box::pin(storage(config)),
+            "check PARTNER__STORAGE__URL and storage.options: reading, creating and deleting must be allowed",
+        ),
+        (
+            "search index",
+            Box::pin(search(config)),
+            "check search.backend, PARTNER__SEARCH__URL and its credentials",
+        ),
+        (
+            "Web Push",
+            Box::pin(ready(web_push(config))),
+            "set PARTNER__PUSH__VAPID_PRIVATE_KEY and PARTNER__PUSH__SUBJECT",
+        ),
+    ];
+    let findings = checks
+        .into_iter()
+        .map(|(dependency, check, remedy)| found(dependency, check, remedy));
+    join_all(findings).await
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a dependency takes is a part of how it is"
+)]
+async fn found(dependency: &'static str, check: Check<'_>, remedy: &'static str) -> Finding {
+    let begun = Instant::now();
+    let outcome = tokio::time::timeout(PATIENCE, check)
+        .await
+        .unwrap_or_else(|_| Outcome::Failed(format!("no answer within {PATIENCE:?}")));
+    let (state, detail) = match outcome {
+        Outcome::Ok(detail) => (State::Ok, detail),
+        Outcome::Off(detail) => (State::Off, detail),
+        Outcome::Warning(detail) => (State::Warning, detail),
+        Outcome::Failed(detail) => (State::Failed, detail),
+    };
+    Finding {
+        dependency,
+        state,
+        detail,
+        remedy: (state != State::Ok).then_some(remedy),
+        milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+async fn postgres(config: &Config) -> Outcome {
+    let pool = match database::connect(&config.database).await {
+        Ok(pool) => pool,
+        Err(error) => return Outcome::failed(&error),
+    };
+    match database::check_schema(&pool).await {
+        Ok(()) => Outcome::Ok("it answers, and has this build's schema".to_owned()),
+        Err(error) => Outcome::failed(&error),
+    }
+}
+
+async fn engine(config: &Config) -> Outcome {
+    let settings = &config.temporal;
+    let client = match temporal::connect(settings, "partner-doctor", None).await {
+        Ok(client) => ProcessClient::new(client, settings.task_queue.clone()),
+        Err(error) => return Outcome::failed(&error),
+    };
+    let place = format!(
+        "{:?} of the namespace {:?}",
+        settings.task_queue, settings.namespace
+    );
+    match client.pollers().await {
+        Ok(pollers) if pollers.workflows == 0 || pollers.activities == 0 => {
+            Outcome::Warning(format!("it answers, but no worker polls {place}"))
+        }
+        Ok(pollers) => Outcome::Ok(format!("{} poll {place}", workers(pollers.workflows))),
+        Err(error) => Outcome::failed(&error),
+    }
+}
+
+fn workers(count: usize) -> String {
+    if count == 1 {
+        "1 worker".to_owned()
+    } else {
+        format!("{count} workers")
+    }
+}
+
+async fn mail(config: &Config) -> Outcome {
+    let relay = format!("{}:{}", config.smtp.host, config.smtp.port);
+    let mailer = match SmtpMailer::new(smtp(&config.smtp)) {
+        Ok(mailer) => mailer,
+        Err(error) => return Outcome::failed(&error),
+    };
+    match mailer.check().await {
+        Ok(()) => Outcome::Ok(format!("{relay} greets us, nothing was sent")),
+        Err(error) => Outcome::failed(&error),
+    }
+}
+
+async fn gateway(config: &Config) -> Outcome {
+    let gateway = match StripeGateway::new(stripe(&config.gateway)) {
+        Ok(gateway) => gateway,
+        Err(error) => return Outcome::failed(&error),
+    };
+    match gateway.find_payment(NOBODYS).await {
+        Ok(_) => Outcome::Ok(format!("{} takes our key", config.gateway.base_url)),
+        Err(error) => Outcome::failed(&error),
+    }
+}
+
+/// Only that something listens: the service has nothing that could be asked without an effect.
+async fn fulfilment(config: &Config) -> Outcome {
+    let Some(url) = &config.fulfillment.base_url else {
+        return Outcome::failed(&DependencyError::NoFulfillment);
+    };
+    let Some((host, port)) = url.host_str().zip(url.port_or_known_default()) else {
+        return Outcome::Failed(format!("{url} has no host"));
+    };
+    match TcpStream::connect((host, port)).await {
+        Ok(_) => Outcome::Ok(format!("{host}:{port} listens, it was asked nothing")),
+        Err(error) => Outcome::Failed(format!("{host}:{port}: {error}")),
+    }
+}
+
+async fn storage(config: &Config) -> Outcome {
+    let objects = match objects(&config.storage) {
+        Ok(Some(objects)) => objects,
+        Ok(None) => return Outcome::Off("no reports, cleanups or attachments".to_owned()),
+        Err(error) => return Outcome::failed(&error),
+    };
+    match round_trip(&*objects).await {
+        Ok(()) => Outcome::Ok("a file was written, read and deleted".to_owned()),
+        Err(reason) => Outcome::Failed(reason),
+    }
+}
+
+async fn round_trip(objects: &dyn ObjectStore) -> Result<(), String> {
+    let explain = |step: &'static str| move |error| format!("{step}: {}", chain(&error));
+    // Two that look at the same moment must not meet.
+    let name = format!(
+        "{NOBODYS}/{:016x}",
+        RandomState::new().build_hasher().finish()
+    );
+    let written = objects
+        .create(&name, content(NOBODYS))
+        .await
+        .map_err(explain("writing"))?;
+    let read = objects.read(&written.reference, 1 << 10).await;
+    // Also a file that cannot be read goes.
+    let deleted = objects.delete(&written.reference).await;
+    let read = read.map_err(explain("reading"))?;
+    deleted.map_err(explain("deleting"))?;
+    if read == NOBODYS.as_bytes() {
+        Ok(())
+    } else {
+        Err("what was read is not what was written".to_owned())
+    }
+}
+
+async fn search(config: &Config) -> Outcome {
+    let Ok(pool) = database::connect(&config.database).await else {
+        return Outcome::Failed("PostgreSQL, which has it, does not answer".to_owned());
+    };
+    let index = match index(&config.search, &pool) {
+        Ok(index) => index,
+        Err(error) => return Outcome::failed(&error),
+    };
+    match index.lookup(NOBODYS).await {
+        Ok(_) => Outcome::Ok("it answers".to_owned()),
+        Err(error) => Outcome::failed(&error),
+    }
+}
+
+fn web_push(config: &Config) -> Outcome {
+    match push(&config.push).map(WebPusher::new) {
+        None => Outcome::Off("no push notifications".to_owned()),
+        Some(Ok(pusher)) => Outcome::Ok(format!("the public key is {}", pusher.public_key())),
+        Some(Err(error)) => Outcome::failed(&error),
+    }
+}
