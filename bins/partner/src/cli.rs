@@ -1,6 +1,7 @@
 //! The command line's shape and its help.
 
 mod operate;
+mod schedules;
 
 use std::path::PathBuf;
 
@@ -8,8 +9,11 @@ use clap::{Args, Parser, Subcommand};
 use partner_worker::cli::WorkerArgs;
 
 pub(crate) use operate::{
-    CancelArgs, DecisionArgs, ListArgs, QueryArgs, ReviewCommand, ReviewListArgs, SignalArgs,
-    TargetArgs, TerminateArgs, UpdateArgs,
+    CancelArgs, ClientArgs, DecisionArgs, ListArgs, QueryArgs, ReviewCommand, ReviewListArgs,
+    SignalArgs, TargetArgs, TerminateArgs, UpdateArgs,
+};
+pub(crate) use schedules::{
+    BackfillArgs, ScheduleArgs, ScheduleNoteArgs, SchedulesApplyArgs, SchedulesCommand,
 };
 
 /// Runs, shows and operates the partner platform's business processes.
@@ -75,6 +79,9 @@ pub(crate) enum Command {
     /// Review listings: what waits, and what is decided.
     #[command(subcommand)]
     Review(ReviewCommand),
+    /// Schedule recurring work: reports and cleanups.
+    #[command(subcommand)]
+    Schedules(SchedulesCommand),
     /// Ask a workflow to stop: it undoes what has to be undone, and ends.
     Cancel(CancelArgs),
     /// End a workflow at once: it undoes nothing. Cancel it instead, if it still answers.

@@ -12,6 +12,7 @@ mod message;
 mod migrate;
 mod restore;
 mod review;
+mod schedules;
 mod start;
 mod stop;
 
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 use partner_core::config::ConfigError;
 use partner_core::error::chain;
 
-use crate::cli::{Cli, Command, ConfigCommand, ReviewCommand};
+use crate::cli::{Cli, Command, ConfigCommand, ReviewCommand, SchedulesCommand};
 use crate::{bench, demo, output};
 
 /// Runs a command and turns whatever comes of it into an exit code.
@@ -48,6 +49,15 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Command::Review(ReviewCommand::List(args)) => review::list(args).await,
         Command::Review(ReviewCommand::Approve(args)) => review::decide("approve", args).await,
         Command::Review(ReviewCommand::Reject(args)) => review::decide("reject", args).await,
+        Command::Schedules(command) => match command {
+            SchedulesCommand::Apply(args) => schedules::apply(args).await,
+            SchedulesCommand::List(args) => schedules::list(args).await,
+            SchedulesCommand::Pause(args) => schedules::pause(args).await,
+            SchedulesCommand::Resume(args) => schedules::resume(args).await,
+            SchedulesCommand::Trigger(args) => schedules::trigger(args).await,
+            SchedulesCommand::Backfill(args) => schedules::backfill(args).await,
+            SchedulesCommand::Delete(args) => schedules::delete(args).await,
+        },
         Command::Cancel(args) => stop::cancel(args).await,
         Command::Terminate(args) => stop::terminate(args).await,
         Command::Bench(args) => bench::run(args).await,

@@ -2,12 +2,14 @@
 //! wait, and what it cost.
 
 mod overview;
+mod schedules;
 
 use serde_json::Value;
 use temporalio_client::errors::{
     WorkflowGetResultError, WorkflowInteractionError, WorkflowQueryError, WorkflowStartError,
     WorkflowUpdateError,
 };
+use temporalio_client::schedules::ScheduleError;
 use temporalio_client::{
     Client, UntypedQuery, UntypedSignal, UntypedUpdate, UntypedWorkflowHandle,
     WorkflowCancelOptions, WorkflowExecuteUpdateOptions, WorkflowFetchHistoryOptions,
@@ -27,6 +29,7 @@ use crate::error::ErrorCode;
 use crate::wire::json_payload;
 
 pub use overview::{Description, Filter, PendingActivity, Pollers, Status, Summary};
+pub use schedules::{Applied, Schedule, ScheduleOverview};
 
 /// Why a process cannot be reached.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +55,9 @@ pub enum ClientError {
     /// A history cannot be had as JSON.
     #[error("cannot read the workflow's history")]
     History(#[source] Box<WorkflowHistoryError>),
+    /// A schedule could not be read or changed.
+    #[error("cannot reach the schedule")]
+    Schedule(#[source] Box<ScheduleError>),
     /// The service did not answer a question about itself.
     #[error("the Temporal service does not answer")]
     Service(#[source] Box<temporalio_client::tonic::Status>),
@@ -60,13 +66,20 @@ pub enum ClientError {
     NotJson(#[source] serde_json::Error),
 }
 
+impl From<ScheduleError> for ClientError {
+    fn from(error: ScheduleError) -> Self {
+        Self::Schedule(Box::new(error))
+    }
+}
+
 impl ClientError {
-    /// Whether there is no such process, or, where one that runs was asked for, it has ended.
+    /// Whether there is no such process or schedule, or, where one that runs was asked for, it has ended.
     pub fn is_not_found(&self) -> bool {
         match self {
             Self::Interaction(error) => matches!(**error, WorkflowInteractionError::NotFound(_)),
             Self::Query(error) => matches!(**error, WorkflowQueryError::NotFound(_)),
             Self::Update(error) => matches!(**error, WorkflowUpdateError::NotFound(_)),
+            Self::Schedule(error) => schedules::is_missing(error),
             _ => false,
         }
     }

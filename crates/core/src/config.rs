@@ -9,9 +9,11 @@
 
 mod load;
 mod rules;
+mod schedules;
 mod sections;
 
 pub use load::{ConfigError, ConfigSources, Loaded, Purpose, load};
+pub use schedules::{ScheduledCleanups, ScheduledReport, ScheduledReports, SchedulesConfig};
 pub use sections::{
     CleanupConfig, Compression, Config, DatabaseConfig, FulfillmentConfig, GatewayConfig,
     ListingConfig, LogConfig, LogFormat, NotificationsConfig, OnboardingConfig, OperationsConfig,

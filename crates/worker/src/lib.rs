@@ -6,6 +6,7 @@ pub mod doctor;
 mod health;
 mod logging;
 mod run;
+pub mod schedules;
 mod shutdown;
 
 pub use dependencies::{Dependencies, DependencyError, catalog, objects, register};

@@ -7,7 +7,7 @@ use crate::support::World;
 #[tokio::test]
 async fn every_command_explains_itself() {
     let world = World::new();
-    let commands: [&[&str]; 25] = [
+    let commands: [&[&str]; 33] = [
         &[],
         &["demo"],
         &["dev"],
@@ -30,6 +30,14 @@ async fn every_command_explains_itself() {
         &["review", "list"],
         &["review", "approve"],
         &["review", "reject"],
+        &["schedules"],
+        &["schedules", "apply"],
+        &["schedules", "list"],
+        &["schedules", "pause"],
+        &["schedules", "resume"],
+        &["schedules", "trigger"],
+        &["schedules", "backfill"],
+        &["schedules", "delete"],
         &["cancel"],
         &["terminate"],
         &["bench"],
@@ -61,6 +69,25 @@ async fn what_is_not_a_command_exits_2() {
         &["describe"],
         &["signal", "payment-1"],
         &["update", "listing-1", "decide", "--input", "{"],
+        &["schedules", "pause"],
+        &[
+            "schedules",
+            "backfill",
+            "s",
+            "--from",
+            "yesterday",
+            "--to",
+            "2026-11-28T08:00:00Z",
+        ],
+        &[
+            "schedules",
+            "backfill",
+            "s",
+            "--from",
+            "2026-11-28T08:00:00Z",
+            "--to",
+            "2026-11-28T08:00:00Z",
+        ],
         // Nobody says who.
         &["review", "approve", "flat-1"],
         &["review", "approve", "", "--reviewer", "ana"],

@@ -6,4 +6,5 @@ mod commands;
 mod demo;
 mod dev;
 mod operate;
+mod schedules;
 mod support;

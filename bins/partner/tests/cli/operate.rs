@@ -13,14 +13,14 @@ const REMINDER: &str = "reminder-ana";
 const REVIEW: &str = "listing-approval-flat-1";
 
 /// Runs a command that succeeds, and reads its document.
-async fn done(world: &World, arguments: &[&str]) -> Value {
+pub(crate) async fn done(world: &World, arguments: &[&str]) -> Value {
     let answer = world.run(arguments.iter().chain(&["--json"])).await;
     assert_eq!(answer.code, Some(0), "{arguments:?}: {answer:?}");
     answer.document()
 }
 
 /// Runs a command that a person reads.
-async fn said(world: &World, arguments: &[&str]) -> Answer {
+pub(crate) async fn said(world: &World, arguments: &[&str]) -> Answer {
     world.run(arguments).await
 }
 
@@ -36,7 +36,7 @@ async fn start(world: &World, workflow: &str, id: &str, input: &Value, step: &st
 }
 
 /// Asks until the answer is so.
-async fn until(world: &World, arguments: &[&str], is_so: impl Fn(&Value) -> bool) {
+pub(crate) async fn until(world: &World, arguments: &[&str], is_so: impl Fn(&Value) -> bool) {
     let asked = async {
         let mut ticks = tokio::time::interval(Duration::from_millis(100));
         loop {

@@ -200,10 +200,10 @@ fn environment_layer(sources: &ConfigSources) -> BTreeMap<String, String> {
     layer
 }
 
-/// The environment has only text: a number or a flag is read as such, and as text if that fails.
+/// The environment has only text: a number, a flag or a list is read as such, and as text if that fails.
 fn guess(text: &str) -> Value {
     match serde_json::from_str(text) {
-        Ok(value @ (Value::Bool(_) | Value::Number(_))) => value,
+        Ok(value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_))) => value,
         _ => Value::String(text.to_owned()),
     }
 }

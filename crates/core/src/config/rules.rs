@@ -37,6 +37,9 @@ pub(super) fn rules(config: &Config, purpose: Purpose) -> Vec<String> {
             "temporal.tls: cert_file and key_file come together",
         );
     }
+    if purpose != Purpose::Database {
+        schedule_rules(config, &mut rule);
+    }
     if purpose == Purpose::Worker {
         worker_rules(config, &mut rule);
     }
@@ -122,6 +125,34 @@ fn listing_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
             &format!("{key}: expected an http or https address"),
         );
     }
+}
+
+fn schedule_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
+    let schedules = &config.schedules;
+    for (key, cron) in [
+        ("schedules.reports.cron", &schedules.reports.cron),
+        ("schedules.cleanups.cron", &schedules.cleanups.cron),
+    ] {
+        rule(
+            cron.split_whitespace().count() == 5,
+            &format!(
+                "{key}: expected minute, hour, day of the month, month and day of the week, such as \"0 8 * * *\""
+            ),
+        );
+    }
+    rule(
+        schedules
+            .reports
+            .recipients
+            .iter()
+            .all(|recipient| EmailAddress::parse(recipient).is_ok()),
+        "schedules.reports.recipients: expected email addresses",
+    );
+    // The service makes up for nothing within less.
+    rule(
+        schedules.catch_up >= Duration::from_secs(10),
+        "schedules.catch_up: at least 10 seconds",
+    );
 }
 
 fn analytics_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {

@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::schedules::SchedulesConfig;
 use crate::activity_options::ActivityPolicies;
 
 /// The whole configuration.
@@ -50,6 +51,8 @@ pub struct Config {
     pub report: ReportConfig,
     /// The cleanup of old data.
     pub cleanup: CleanupConfig,
+    /// Recurring work.
+    pub schedules: SchedulesConfig,
     /// Timeouts and retries of the activities.
     pub activities: ActivityPolicies,
     /// Logs.

@@ -254,3 +254,34 @@ fn the_options_of_the_object_storage_are_texts_and_none_of_them_prints() {
     }
     assert_eq!(loaded.masked["storage"]["url"], "s3://bucket/files");
 }
+
+#[test]
+fn a_list_comes_from_the_environment_as_json() {
+    let recipients = "PARTNER__SCHEDULES__REPORTS__RECIPIENTS";
+    let loaded = with(&[(recipients, r#"["ana@example.com","ben@example.com"]"#)]).unwrap();
+    let reports = loaded.config.schedules.reports;
+    assert_eq!(reports.recipients, ["ana@example.com", "ben@example.com"]);
+    let error = with(&[(recipients, r#"["nobody"]"#)]).unwrap_err();
+    assert_eq!(
+        error.problems,
+        ["schedules.reports.recipients: expected email addresses"]
+    );
+    // A secret that looks like a list stays text.
+    let loaded = with(&[("PARTNER__GATEWAY__API_KEY", "[1]")]).unwrap();
+    assert_eq!(loaded.config.gateway.api_key.expose_secret(), "[1]");
+}
+
+#[test]
+fn the_times_of_schedules_have_five_fields() {
+    let error = with(&[
+        ("PARTNER__SCHEDULES__REPORTS__CRON", "daily"),
+        ("PARTNER__SCHEDULES__CATCH_UP", "1s"),
+    ])
+    .unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("schedules.reports.cron: expected minute, hour")
+            && text.contains("schedules.catch_up: at least 10 seconds"),
+        "{text}"
+    );
+}
