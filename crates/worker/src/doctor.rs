@@ -183,7 +183,10 @@ async fn engine(config: &Config) -> Outcome {
         Ok(pollers) if pollers.workflows == 0 || pollers.activities == 0 => {
             Outcome::Warning(format!("it answers, but no worker polls {place}"))
         }
-        Ok(pollers) => Outcome::Ok(format!("{place} is polled by {}", workers(pollers.workflows))),
+        Ok(pollers) => Outcome::Ok(format!(
+            "{place} is polled by {}",
+            workers(pollers.workflows)
+        )),
         Err(error) => Outcome::failed(&error),
     }
 }
