@@ -110,6 +110,10 @@ async fn happen(
                 decision["listingVersion"] = json!(version);
             }
             if let Ok(Updated::Accepted(answer)) = process.update("decide", &decision, None).await {
+                // Who is told that a decision counts is told of their own.
+                let is_own = answer["reviewer"] == decision["reviewer"]
+                    && answer["decision"] == decision["decision"];
+                ensure!(is_own, "{decision} was answered with {answer}");
                 return Ok(Some(answer));
             }
         }
