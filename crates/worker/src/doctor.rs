@@ -67,21 +67,18 @@ pub struct Finding {
     pub milliseconds: u64,
 }
 
-/// The outcome of one check.
-enum Outcome {
-    Ok(String),
-    Off(String),
-    Warning(String),
-    Failed(String),
+/// How a dependency is, and what was seen of it.
+type Seen = (State, String);
+
+fn ok(detail: impl Into<String>) -> Seen {
+    (State::Ok, detail.into())
 }
 
-impl Outcome {
-    fn failed(error: &(impl std::error::Error + 'static)) -> Self {
-        Self::Failed(chain(error))
-    }
+fn failed(error: &(impl std::error::Error + 'static)) -> Seen {
+    (State::Failed, chain(error))
 }
 
-type Check<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+type Check<'a> = Pin<Box<dyn Future<Output = Seen> + Send + 'a>>;
 
 /// Looks at every dependency, all at once. Nothing is changed; a file of a few bytes is written to
 /// object storage, read and deleted.
@@ -140,15 +137,9 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
 )]
 async fn found(dependency: &'static str, check: Check<'_>, remedy: &'static str) -> Finding {
     let begun = Instant::now();
-    let outcome = tokio::time::timeout(PATIENCE, check)
-        .await
-        .unwrap_or_else(|_| Outcome::Failed(format!("no answer within {PATIENCE:?}")));
-    let (state, detail) = match outcome {
-        Outcome::Ok(detail) => (State::Ok, detail),
-        Outcome::Off(detail) => (State::Off, detail),
-        Outcome::Warning(detail) => (State::Warning, detail),
-        Outcome::Failed(detail) => (State::Failed, detail),
-    };
+    let seen = tokio::time::timeout(PATIENCE, check).await;
+    let (state, detail) =
+        seen.unwrap_or_else(|_| (State::Failed, format!("no answer within {PATIENCE:?}")));
     Finding {
         dependency,
         state,
@@ -158,36 +149,37 @@ async fn found(dependency: &'static str, check: Check<'_>, remedy: &'static str)
     }
 }
 
-async fn postgres(config: &Config) -> Outcome {
+async fn postgres(config: &Config) -> Seen {
     let pool = match database::connect(&config.database).await {
         Ok(pool) => pool,
-        Err(error) => return Outcome::failed(&error),
+        Err(error) => return failed(&error),
     };
     match database::check_schema(&pool).await {
-        Ok(()) => Outcome::Ok("it answers, and has this build's schema".to_owned()),
-        Err(error) => Outcome::failed(&error),
+        Ok(()) => ok("it answers, and has this build's schema".to_owned()),
+        Err(error) => failed(&error),
     }
 }
 
-async fn engine(config: &Config) -> Outcome {
+async fn engine(config: &Config) -> Seen {
     let settings = &config.temporal;
     let client = match temporal::connect(settings, "partner-doctor", None).await {
         Ok(client) => ProcessClient::new(client, settings.task_queue.clone()),
-        Err(error) => return Outcome::failed(&error),
+        Err(error) => return failed(&error),
     };
     let place = format!(
         "{:?} of the namespace {:?}",
         settings.task_queue, settings.namespace
     );
     match client.pollers().await {
-        Ok(pollers) if pollers.workflows == 0 || pollers.activities == 0 => {
-            Outcome::Warning(format!("it answers, but no worker polls {place}"))
-        }
-        Ok(pollers) => Outcome::Ok(format!(
+        Ok(pollers) if pollers.workflows == 0 || pollers.activities == 0 => (
+            State::Warning,
+            format!("it answers, but no worker polls {place}"),
+        ),
+        Ok(pollers) => ok(format!(
             "{place} is polled by {}",
             workers(pollers.workflows)
         )),
-        Err(error) => Outcome::failed(&error),
+        Err(error) => failed(&error),
     }
 }
 
@@ -199,52 +191,52 @@ fn workers(count: usize) -> String {
     }
 }
 
-async fn mail(config: &Config) -> Outcome {
+async fn mail(config: &Config) -> Seen {
     let relay = format!("{}:{}", config.smtp.host, config.smtp.port);
     let mailer = match SmtpMailer::new(smtp(&config.smtp)) {
         Ok(mailer) => mailer,
-        Err(error) => return Outcome::failed(&error),
+        Err(error) => return failed(&error),
     };
     match mailer.check().await {
-        Ok(()) => Outcome::Ok(format!("{relay} greets us, nothing was sent")),
-        Err(error) => Outcome::failed(&error),
+        Ok(()) => ok(format!("{relay} greets us, nothing was sent")),
+        Err(error) => failed(&error),
     }
 }
 
-async fn gateway(config: &Config) -> Outcome {
+async fn gateway(config: &Config) -> Seen {
     let gateway = match StripeGateway::new(stripe(&config.gateway)) {
         Ok(gateway) => gateway,
-        Err(error) => return Outcome::failed(&error),
+        Err(error) => return failed(&error),
     };
     match gateway.find_payment(NOBODYS).await {
-        Ok(_) => Outcome::Ok(format!("{} takes our key", config.gateway.base_url)),
-        Err(error) => Outcome::failed(&error),
+        Ok(_) => ok(format!("{} takes our key", config.gateway.base_url)),
+        Err(error) => failed(&error),
     }
 }
 
 /// Only that something listens: the service has nothing that could be asked without an effect.
-async fn fulfilment(config: &Config) -> Outcome {
+async fn fulfilment(config: &Config) -> Seen {
     let Some(url) = &config.fulfillment.base_url else {
-        return Outcome::failed(&DependencyError::NoFulfillment);
+        return failed(&DependencyError::NoFulfillment);
     };
     let Some((host, port)) = url.host_str().zip(url.port_or_known_default()) else {
-        return Outcome::Failed(format!("{url} has no host"));
+        return (State::Failed, format!("{url} has no host"));
     };
     match TcpStream::connect((host, port)).await {
-        Ok(_) => Outcome::Ok(format!("{host}:{port} listens, it was asked nothing")),
-        Err(error) => Outcome::Failed(format!("{host}:{port}: {error}")),
+        Ok(_) => ok(format!("{host}:{port} listens, it was asked nothing")),
+        Err(error) => (State::Failed, format!("{host}:{port}: {error}")),
     }
 }
 
-async fn storage(config: &Config) -> Outcome {
+async fn storage(config: &Config) -> Seen {
     let objects = match objects(&config.storage) {
         Ok(Some(objects)) => objects,
-        Ok(None) => return Outcome::Off("no reports, cleanups or attachments".to_owned()),
-        Err(error) => return Outcome::failed(&error),
+        Ok(None) => return (State::Off, "no reports, cleanups or attachments".to_owned()),
+        Err(error) => return failed(&error),
     };
     match round_trip(&*objects).await {
-        Ok(()) => Outcome::Ok("a file was written, read and deleted".to_owned()),
-        Err(reason) => Outcome::Failed(reason),
+        Ok(()) => ok("a file was written, read and deleted".to_owned()),
+        Err(reason) => (State::Failed, reason),
     }
 }
 
@@ -271,24 +263,27 @@ async fn round_trip(objects: &dyn ObjectStore) -> Result<(), String> {
     }
 }
 
-async fn search(config: &Config) -> Outcome {
+async fn search(config: &Config) -> Seen {
     let Ok(pool) = database::connect(&config.database).await else {
-        return Outcome::Failed("PostgreSQL, which has it, does not answer".to_owned());
+        return (
+            State::Failed,
+            "PostgreSQL, which has it, does not answer".to_owned(),
+        );
     };
     let index = match index(&config.search, &pool) {
         Ok(index) => index,
-        Err(error) => return Outcome::failed(&error),
+        Err(error) => return failed(&error),
     };
     match index.lookup(NOBODYS).await {
-        Ok(_) => Outcome::Ok("it answers".to_owned()),
-        Err(error) => Outcome::failed(&error),
+        Ok(_) => ok("it answers".to_owned()),
+        Err(error) => failed(&error),
     }
 }
 
-fn web_push(config: &Config) -> Outcome {
+fn web_push(config: &Config) -> Seen {
     match push(&config.push).map(WebPusher::new) {
-        None => Outcome::Off("no push notifications".to_owned()),
-        Some(Ok(pusher)) => Outcome::Ok(format!("the public key is {}", pusher.public_key())),
-        Some(Err(error)) => Outcome::failed(&error),
+        None => (State::Off, "no push notifications".to_owned()),
+        Some(Ok(pusher)) => ok(format!("the public key is {}", pusher.public_key())),
+        Some(Err(error)) => failed(&error),
     }
 }

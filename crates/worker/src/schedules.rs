@@ -1,7 +1,5 @@
 //! The recurring work that the configuration asks for.
 
-use std::time::Duration;
-
 use partner_core::client::Schedule;
 use partner_core::config::{Config, SchedulesConfig};
 use serde_json::{Value, json};
@@ -65,20 +63,6 @@ fn schedule(
         jitter: config.jitter,
         catch_up: config.catch_up,
     }
-}
-
-/// What a machine reads of a schedule that is planned.
-pub fn document(schedule: &Schedule) -> Value {
-    let seconds = |duration: Duration| duration.as_secs();
-    json!({
-        "scheduleId": schedule.id,
-        "workflowType": schedule.workflow,
-        "input": schedule.input,
-        "cron": schedule.cron,
-        "timeZone": schedule.time_zone,
-        "jitterSeconds": seconds(schedule.jitter),
-        "catchUpSeconds": seconds(schedule.catch_up),
-    })
 }
 
 #[cfg(test)]

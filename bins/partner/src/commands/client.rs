@@ -6,7 +6,7 @@ use anyhow::{anyhow, bail};
 use partner_core::activity_options::ActivityPolicies;
 use partner_core::catalog::Kind;
 use partner_core::client::{Description, Process, ProcessClient, Status};
-use partner_core::config::{ConfigSources, Purpose, load};
+use partner_core::config::{Config, ConfigSources, Purpose, load};
 use partner_core::temporal;
 use serde_json::Value;
 
@@ -14,10 +14,18 @@ use super::Usage;
 
 /// Connects as the configuration says.
 pub(super) async fn connect(config: Option<PathBuf>) -> anyhow::Result<ProcessClient> {
+    Ok(connect_configured(config).await?.0)
+}
+
+/// The same, with the configuration.
+pub(super) async fn connect_configured(
+    config: Option<PathBuf>,
+) -> anyhow::Result<(ProcessClient, Config)> {
     let sources = ConfigSources::from_process(config, "production");
     let config = load(&sources, Purpose::Client)?.config;
     let client = temporal::connect(&config.temporal, "partner", None).await?;
-    Ok(ProcessClient::new(client, config.temporal.task_queue))
+    let client = ProcessClient::new(client, config.temporal.task_queue.clone());
+    Ok((client, config))
 }
 
 /// A workflow that there is, and how it stands.

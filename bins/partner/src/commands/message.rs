@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use partner_core::catalog::Kind;
 use partner_core::client::Updated;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::client::{check_name, connect, find, find_open, read_optional_input};
 use crate::cli::{QueryArgs, SignalArgs, UpdateArgs};
@@ -56,22 +56,36 @@ pub(crate) async fn update(args: UpdateArgs) -> anyhow::Result<ExitCode> {
     let updated = process
         .update(&args.update, &payload, args.update_id)
         .await?;
-    let accepted = matches!(updated, Updated::Accepted(_));
-    match (updated, args.client.json) {
-        (Updated::Accepted(answer), true) => {
-            output::json(&json!({ "workflowId": args.id, "accepted": true, "answer": answer }))?;
+    answered(&args.id, updated, args.client.json, |answer| {
+        format!("{answer:#}")
+    })
+}
+
+/// Says what came of an update; a refusal exits 1.
+pub(super) fn answered(
+    id: &str,
+    updated: Updated,
+    as_json: bool,
+    text: impl FnOnce(&Value) -> String,
+) -> anyhow::Result<ExitCode> {
+    match updated {
+        Updated::Accepted(answer) => {
+            if as_json {
+                output::json(&json!({ "workflowId": id, "accepted": true, "answer": answer }))?;
+            } else {
+                output::line(text(&answer));
+            }
+            Ok(ExitCode::SUCCESS)
         }
-        (Updated::Accepted(answer), false) => output::line(format!("{answer:#}")),
-        (Updated::Rejected { code, message }, true) => output::json(&json!({
-            "workflowId": args.id, "accepted": false, "code": code, "message": message,
-        }))?,
-        (Updated::Rejected { code, message }, false) => {
-            output::note(format!("refused: {} {message}", code.as_str()));
+        Updated::Rejected { code, message } => {
+            if as_json {
+                output::json(&json!({
+                    "workflowId": id, "accepted": false, "code": code, "message": message,
+                }))?;
+            } else {
+                output::note(format!("refused: {} {message}", code.as_str()));
+            }
+            Ok(ExitCode::FAILURE)
         }
     }
-    Ok(if accepted {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
 }

@@ -2,14 +2,15 @@
 
 use std::process::ExitCode;
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
-use partner_core::client::{Filter, ProcessClient, Status, Updated};
+use futures::{StreamExt as _, TryStreamExt as _, future, stream};
+use partner_core::client::{Filter, ProcessClient, Status};
 use partner_core::ids::ListingId;
 use partner_core::workflow_id;
 use serde_json::{Value, json};
 
 use super::Usage;
 use super::client::{connect, find_open};
+use super::message::answered;
 use crate::cli::{DecisionArgs, ReviewListArgs};
 use crate::output;
 
@@ -30,7 +31,7 @@ pub(crate) async fn list(args: ReviewListArgs) -> anyhow::Result<ExitCode> {
     let answers = stream::iter(runs).map(|run| details(&client, run.workflow_id));
     let mut reviews: Vec<Value> = answers
         .buffered(AT_ONCE)
-        .try_filter_map(async |review| Ok(review))
+        .try_filter_map(future::ok)
         .try_collect()
         .await?;
     // RFC 3339 in one time zone: the order of the text is the order of time.
@@ -93,25 +94,11 @@ pub(crate) async fn decide(decision: &'static str, args: DecisionArgs) -> anyhow
         "comment": args.comment,
         "listingVersion": args.version,
     });
-    match process.update("decide", &payload, None).await? {
-        Updated::Accepted(made) => {
-            if args.client.json {
-                output::json(&json!({ "workflowId": id, "accepted": true, "answer": made }))?;
-            } else {
-                let version = cell(&made["listingVersion"]);
-                output::line(format!("{decision}: {listing}, version {version}"));
-            }
-            Ok(ExitCode::SUCCESS)
-        }
-        Updated::Rejected { code, message } => {
-            if args.client.json {
-                output::json(&json!({
-                    "workflowId": id, "accepted": false, "code": code, "message": message,
-                }))?;
-            } else {
-                output::note(format!("refused: {} {message}", code.as_str()));
-            }
-            Ok(ExitCode::FAILURE)
-        }
-    }
+    let updated = process.update("decide", &payload, None).await?;
+    answered(&id, updated, args.client.json, |made| {
+        format!(
+            "{decision}: {listing}, version {}",
+            cell(&made["listingVersion"])
+        )
+    })
 }

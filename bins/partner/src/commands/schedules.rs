@@ -1,24 +1,22 @@
 //! `partner schedules`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
 use chrono::{DateTime, Utc};
-use partner_core::client::{Applied, ClientError, ProcessClient, ScheduleOverview};
-use partner_core::config::{Config, ConfigSources, Purpose, load};
-use partner_core::temporal;
-use partner_worker::schedules::{PREFIX, document, planned};
-use serde_json::json;
+use partner_core::client::{Applied, ClientError, Schedule, ScheduleOverview};
+use partner_worker::schedules::{PREFIX, planned};
+use serde_json::{Value, json};
 
 use super::Usage;
+use super::client::{connect, connect_configured};
 use super::list::time;
 use crate::cli::{BackfillArgs, ClientArgs, ScheduleArgs, ScheduleNoteArgs, SchedulesApplyArgs};
 use crate::output;
 
 /// Makes the Temporal service have the schedules that the configuration asks for.
 pub(crate) async fn apply(args: SchedulesApplyArgs) -> anyhow::Result<ExitCode> {
-    let (client, config) = connect(args.client.config).await?;
+    let (client, config) = connect_configured(args.client.config).await?;
     let wanted = planned(&config);
     let mut applied = Vec::new();
     for schedule in &wanted {
@@ -36,11 +34,9 @@ pub(crate) async fn apply(args: SchedulesApplyArgs) -> anyhow::Result<ExitCode> 
         }
     }
     if args.client.json {
-        let applied = applied.iter().map(|(schedule, done)| {
-            let mut document = document(schedule);
-            document["applied"] = json!(done);
-            document
-        });
+        let applied = applied
+            .iter()
+            .map(|(schedule, done)| document(schedule, *done));
         output::json(&json!({
             "schedules": applied.collect::<Vec<_>>(), "notConfigured": extra, "pruned": args.prune,
         }))?;
@@ -72,9 +68,22 @@ pub(crate) async fn apply(args: SchedulesApplyArgs) -> anyhow::Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
+fn document(schedule: &Schedule, applied: Applied) -> Value {
+    json!({
+        "scheduleId": schedule.id,
+        "workflowType": schedule.workflow,
+        "input": schedule.input,
+        "cron": schedule.cron,
+        "timeZone": schedule.time_zone,
+        "jitterSeconds": schedule.jitter.as_secs(),
+        "catchUpSeconds": schedule.catch_up.as_secs(),
+        "applied": applied,
+    })
+}
+
 /// Lists the schedules that there are.
 pub(crate) async fn list(args: ClientArgs) -> anyhow::Result<ExitCode> {
-    let (client, _) = connect(args.config).await?;
+    let client = connect(args.config).await?;
     let schedules = client.schedules().await?;
     if args.json {
         output::json(&json!({ "schedules": schedules }))?;
@@ -98,28 +107,28 @@ fn row(schedule: ScheduleOverview) -> [String; 6] {
 
 /// Lets a schedule start nothing for now.
 pub(crate) async fn pause(args: ScheduleNoteArgs) -> anyhow::Result<ExitCode> {
-    let (client, _) = connect(args.client.config).await?;
+    let client = connect(args.client.config).await?;
     let paused = client.pause_schedule(&args.id, &args.reason).await;
     done("paused", &args.id, paused, args.client.json)
 }
 
 /// Lets a paused schedule go on.
 pub(crate) async fn resume(args: ScheduleNoteArgs) -> anyhow::Result<ExitCode> {
-    let (client, _) = connect(args.client.config).await?;
+    let client = connect(args.client.config).await?;
     let resumed = client.resume_schedule(&args.id, &args.reason).await;
     done("resumed", &args.id, resumed, args.client.json)
 }
 
 /// Starts now what a schedule starts.
 pub(crate) async fn trigger(args: ScheduleArgs) -> anyhow::Result<ExitCode> {
-    let (client, _) = connect(args.client.config).await?;
+    let client = connect(args.client.config).await?;
     let triggered = client.trigger_schedule(&args.id).await;
     done("triggered", &args.id, triggered, args.client.json)
 }
 
 /// Deletes a schedule.
 pub(crate) async fn delete(args: ScheduleArgs) -> anyhow::Result<ExitCode> {
-    let (client, _) = connect(args.client.config).await?;
+    let client = connect(args.client.config).await?;
     let deleted = client.delete_schedule(&args.id).await;
     done("deleted", &args.id, deleted, args.client.json)
 }
@@ -130,7 +139,7 @@ pub(crate) async fn backfill(args: BackfillArgs) -> anyhow::Result<ExitCode> {
     if from >= to {
         return Err(Usage("--from: must be before --to".to_owned()).into());
     }
-    let (client, _) = connect(args.client.config).await?;
+    let client = connect(args.client.config).await?;
     let backfilled = client.backfill_schedule(&args.id, from, to).await;
     done("backfilled", &args.id, backfilled, args.client.json)
 }
@@ -162,12 +171,4 @@ fn done(
         Err(error) => return Err(error.into()),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-async fn connect(config: Option<PathBuf>) -> anyhow::Result<(ProcessClient, Config)> {
-    let sources = ConfigSources::from_process(config, "production");
-    let config = load(&sources, Purpose::Client)?.config;
-    let client = temporal::connect(&config.temporal, "partner", None).await?;
-    let client = ProcessClient::new(client, config.temporal.task_queue.clone());
-    Ok((client, config))
 }

@@ -25,14 +25,20 @@ pub(crate) fn text<'a>(endpoints: &'a Value, key: &str) -> &'a str {
         .unwrap_or_else(|| panic!("{key} in {endpoints}"))
 }
 
-/// A shop with one order.
-async fn place_order(endpoints: &Value) {
+/// A shop that knows Ana.
+pub(crate) async fn shop(endpoints: &Value) -> Shop {
     let shop = Shop::connect(text(endpoints, "databaseUrl"))
         .await
         .expect("the database answers");
     shop.add_user("ana", "ana@example.com", "Ana")
         .await
         .expect("a user");
+    shop
+}
+
+/// A shop with one order.
+async fn place_order(endpoints: &Value) {
+    let shop = shop(endpoints).await;
     shop.add_stock("chair", 2).await.expect("an article");
     let order = NewOrder {
         id: ORDER,

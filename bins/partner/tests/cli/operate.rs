@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use partner_local::shop::Shop;
 use serde_json::{Value, json};
 
-use crate::dev::{beside, started, stop, text};
+use crate::dev::{beside, shop, started, stop, text};
 use crate::support::{Answer, World, in_time};
 
 const REMINDER: &str = "reminder-ana";
@@ -67,16 +66,6 @@ fn listing() -> Value {
             "images": images, "bedrooms": 2, "bathrooms": 1.5, "area": 85,
         },
     })
-}
-
-async fn shop(endpoints: &Value) -> Shop {
-    let shop = Shop::connect(text(endpoints, "databaseUrl"))
-        .await
-        .expect("the database answers");
-    shop.add_user("ana", "ana@example.com", "Ana")
-        .await
-        .expect("a user");
-    shop
 }
 
 #[tokio::test]

@@ -263,3 +263,55 @@ pub(super) fn corrupt(reference: &str, reason: impl std::fmt::Display) -> Analyt
         reason: reason.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::segment::SegmentWriter;
+    use super::*;
+    use crate::repository::cleanup::StoredRow;
+
+    #[test]
+    fn lines_that_are_not_what_was_written_are_no_backup() {
+        let segment = |text: &str| {
+            let mut writer = SegmentWriter::new(CleanupType::Logs);
+            let row = StoredRow {
+                id: 1,
+                at: DateTime::UNIX_EPOCH,
+                fingerprint: 1,
+                text: text.to_owned(),
+            };
+            writer.push(&row, None).unwrap();
+            writer.finish().unwrap().unwrap()
+        };
+        let (written, other) = (segment(r#"{"id":1}"#), segment(r#"{"id":2}"#));
+        let entry = |rows| SegmentEntry {
+            name: "segment".to_owned(),
+            sha256: written.sha256.clone(),
+            bytes: 0,
+            rows,
+            first_key: 1,
+            last_key: 1,
+        };
+        let verify = |kind, rows, content: &[u8]| {
+            verify_lines(kind, &entry(rows), &written.lines_sha256, content)
+        };
+        verify(CleanupType::Logs, 1, &written.content).unwrap();
+        for (refused, reason) in [
+            (
+                verify(CleanupType::Logs, 1, &other.content),
+                "not what was written",
+            ),
+            (
+                verify(CleanupType::Logs, 2, &written.content),
+                "instead of 2",
+            ),
+            (
+                verify(CleanupType::Sessions, 1, &written.content),
+                "a row of",
+            ),
+        ] {
+            let error = refused.unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+}

@@ -9,12 +9,14 @@ use futures::TryStreamExt as _;
 use serde::Serialize;
 use temporalio_client::tonic::Request;
 use temporalio_client::{
-    WorkflowDescribeOptions, WorkflowExecution, WorkflowExecutionDescription,
-    WorkflowExecutionStatus, WorkflowFetchHistoryOptions, WorkflowListOptions,
+    WorkflowDescribeOptions, WorkflowExecutionDescription, WorkflowExecutionStatus,
+    WorkflowFetchHistoryOptions, WorkflowListOptions,
 };
 use temporalio_common::protos::temporal::api::enums::v1::{PendingActivityState, TaskQueueType};
 use temporalio_common::protos::temporal::api::taskqueue::v1::TaskQueue;
-use temporalio_common::protos::temporal::api::workflow::v1::PendingActivityInfo;
+use temporalio_common::protos::temporal::api::workflow::v1::{
+    PendingActivityInfo, WorkflowExecutionInfo,
+};
 
 use temporalio_common::protos::temporal::api::workflowservice::v1::DescribeTaskQueueRequest;
 
@@ -223,7 +225,7 @@ impl ProcessClient {
         let listed = self
             .temporal()
             .list_workflows(filter.to_query(), options)
-            .map_ok(|run| Summary::from(&run));
+            .map_ok(|run| Summary::from(run.raw()));
         listed
             .try_collect()
             .await
@@ -289,31 +291,27 @@ impl Process {
     }
 }
 
-impl From<&WorkflowExecution> for Summary {
-    fn from(run: &WorkflowExecution) -> Self {
+impl From<&WorkflowExecutionInfo> for Summary {
+    fn from(run: &WorkflowExecutionInfo) -> Self {
+        let execution = run.execution.clone().unwrap_or_default();
         Self {
-            workflow_id: run.id().to_owned(),
-            run_id: run.run_id().to_owned(),
-            workflow_type: run.workflow_type().to_owned(),
-            status: run.status().into(),
-            started_at: run.start_time().map(DateTime::from),
-            closed_at: run.close_time().map(DateTime::from),
+            workflow_id: execution.workflow_id,
+            run_id: execution.run_id,
+            workflow_type: run.r#type.clone().unwrap_or_default().name,
+            status: WorkflowExecutionStatus::from(run.status()).into(),
+            started_at: time(run.start_time),
+            closed_at: time(run.close_time),
         }
     }
 }
 
 impl From<&WorkflowExecutionDescription> for Description {
     fn from(run: &WorkflowExecutionDescription) -> Self {
-        let pending = run.raw().pending_activities.iter();
+        let raw = run.raw();
+        let info = raw.workflow_execution_info.clone().unwrap_or_default();
+        let pending = raw.pending_activities.iter();
         Self {
-            summary: Summary {
-                workflow_id: run.id().to_owned(),
-                run_id: run.run_id().to_owned(),
-                workflow_type: run.workflow_type().to_owned(),
-                status: run.status().into(),
-                started_at: run.start_time().map(DateTime::from),
-                closed_at: run.close_time().map(DateTime::from),
-            },
+            summary: Summary::from(&info),
             task_queue: run.task_queue().to_owned(),
             events: run.history_length(),
             parent_id: run.parent_id().map(str::to_owned),
@@ -322,10 +320,14 @@ impl From<&WorkflowExecutionDescription> for Description {
     }
 }
 
+/// A moment on the wire; none if there is none, or if it cannot be one.
+fn time(at: Option<impl TryInto<SystemTime>>) -> Option<DateTime<Utc>> {
+    at.and_then(|at| at.try_into().ok()).map(DateTime::from)
+}
+
 impl From<&PendingActivityInfo> for PendingActivity {
     fn from(pending: &PendingActivityInfo) -> Self {
         let name = pending.activity_type.as_ref();
-        let next = pending.next_attempt_schedule_time;
         Self {
             name: name.map(|name| name.name.clone()).unwrap_or_default(),
             running: pending.state() == PendingActivityState::Started,
@@ -335,9 +337,7 @@ impl From<&PendingActivityInfo> for PendingActivity {
                 .last_failure
                 .as_ref()
                 .map(|failure| failure.message.clone()),
-            next_attempt_at: next
-                .and_then(|time| SystemTime::try_from(time).ok())
-                .map(DateTime::from),
+            next_attempt_at: time(pending.next_attempt_schedule_time),
         }
     }
 }
