@@ -10,6 +10,7 @@ use temporalio_client::errors::{
     WorkflowUpdateError,
 };
 use temporalio_client::schedules::ScheduleError;
+use temporalio_client::tonic::{self, Code};
 use temporalio_client::{
     Client, UntypedQuery, UntypedSignal, UntypedUpdate, UntypedWorkflowHandle,
     WorkflowCancelOptions, WorkflowExecuteUpdateOptions, WorkflowFetchHistoryOptions,
@@ -28,7 +29,7 @@ use crate::cost::{self, Cost};
 use crate::error::ErrorCode;
 use crate::wire::json_payload;
 
-pub use overview::{Description, Filter, PendingActivity, Pollers, Status, Summary};
+pub use overview::{Description, Filter, Page, PendingActivity, Pollers, Status, Summary};
 pub use schedules::{Applied, Schedule, ScheduleOverview};
 
 /// Why a process cannot be reached.
@@ -60,7 +61,7 @@ pub enum ClientError {
     Schedule(#[source] Box<ScheduleError>),
     /// The service did not answer a question about itself.
     #[error("the Temporal service does not answer")]
-    Service(#[source] Box<temporalio_client::tonic::Status>),
+    Service(#[source] Box<tonic::Status>),
     /// An answer is not JSON.
     #[error("the workflow answered something that is not JSON")]
     NotJson(#[source] serde_json::Error),
@@ -79,9 +80,48 @@ impl ClientError {
             Self::Interaction(error) => matches!(**error, WorkflowInteractionError::NotFound(_)),
             Self::Query(error) => matches!(**error, WorkflowQueryError::NotFound(_)),
             Self::Update(error) => matches!(**error, WorkflowUpdateError::NotFound(_)),
+            Self::Result(error) => matches!(**error, WorkflowGetResultError::NotFound(_)),
             Self::Schedule(error) => schedules::is_missing(error),
             _ => false,
         }
+    }
+
+    /// What the Temporal service answered, if it was the service that refused or could not be reached.
+    pub fn status(&self) -> Option<&tonic::Status> {
+        match self {
+            Self::Start(error) => match &**error {
+                WorkflowStartError::Rpc(status) => Some(status),
+                _ => None,
+            },
+            Self::Interaction(error) => match &**error {
+                WorkflowInteractionError::Rpc(status) => Some(status),
+                _ => None,
+            },
+            Self::Query(error) => match &**error {
+                WorkflowQueryError::Rpc(status) => Some(status),
+                _ => None,
+            },
+            Self::Update(error) => match &**error {
+                WorkflowUpdateError::Rpc(status) => Some(status),
+                _ => None,
+            },
+            Self::Result(error) => match &**error {
+                WorkflowGetResultError::Rpc(status) => Some(status),
+                _ => None,
+            },
+            Self::Service(status) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// Whether the service refuses what was asked: asking again would not help.
+    pub fn is_refused(&self) -> bool {
+        self.status().is_some_and(|status| {
+            matches!(
+                status.code(),
+                Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange
+            )
+        })
     }
 }
 

@@ -7,11 +7,13 @@
 //!
 //! Secrets are given as `key` or, from a file, as `key_file`. They never print.
 
+mod api;
 mod load;
 mod rules;
 mod schedules;
 mod sections;
 
+pub use api::{ApiConfig, JwtConfig};
 pub use load::{ConfigError, ConfigSources, Loaded, Purpose, load};
 pub use schedules::{ScheduledCleanups, ScheduledReport, ScheduledReports, SchedulesConfig};
 pub use sections::{

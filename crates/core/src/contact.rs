@@ -51,6 +51,19 @@ impl fmt::Display for EmailAddress {
     }
 }
 
+impl utoipa::PartialSchema for EmailAddress {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::Type::String)
+            .max_length(Some(254))
+            .pattern(Some("^[^@]+@[^@]+$"))
+            .examples([serde_json::json!("ada@example.com")])
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for EmailAddress {}
+
 impl TryFrom<String> for EmailAddress {
     type Error = InvalidEmailAddress;
 

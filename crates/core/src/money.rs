@@ -5,9 +5,13 @@ use std::fmt;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// The currencies of the contract, as ISO 4217 codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
 pub enum Currency {
     /// United States dollar, 2 decimals.
     USD,
@@ -118,6 +122,20 @@ impl<'de> Deserialize<'de> for Amount {
             .map_err(|_| serde::de::Error::custom(format!("amount {text} cannot be represented")))
     }
 }
+
+impl PartialSchema for Amount {
+    fn schema() -> RefOr<Schema> {
+        let number = ObjectBuilder::new()
+            .schema_type(Type::Number)
+            .description(Some(
+                "A decimal number in major units, with as many decimals as its currency has",
+            ))
+            .examples([serde_json::json!(999.99)]);
+        number.into()
+    }
+}
+
+impl ToSchema for Amount {}
 
 /// An amount of money: integer minor units (cents, paise) of one currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -102,6 +102,18 @@ impl<T: DeserializeOwned> Wire<T> {
     }
 }
 
+/// How the API describes a text of so many characters.
+pub fn text_schema(
+    at_least: usize,
+    at_most: usize,
+) -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+    utoipa::openapi::ObjectBuilder::new()
+        .schema_type(utoipa::openapi::Type::String)
+        .min_length(Some(at_least))
+        .max_length(Some(at_most))
+        .into()
+}
+
 /// `serde_json` appends the line and column, which mean nothing to a caller of one line of JSON.
 fn without_position(message: &str) -> String {
     message

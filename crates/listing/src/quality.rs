@@ -35,6 +35,18 @@ const FLOAT_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Score(u8);
 
+impl utoipa::PartialSchema for Score {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::Type::Number)
+            .minimum(Some(0))
+            .maximum(Some(1))
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for Score {}
+
 impl Score {
     /// The best.
     pub const MAX: Self = Self(100);

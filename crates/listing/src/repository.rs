@@ -6,6 +6,7 @@ mod expirations;
 mod index_writes;
 mod listings;
 mod reviewers;
+mod reviews;
 
 pub use audit::{AuditEntry, AuditRepository};
 pub use decisions::{DecisionRepository, Verdict};
@@ -13,6 +14,7 @@ pub use expirations::{Expiration, ExpirationRepository, Expired};
 pub use index_writes::{IndexWrite, IndexWriteRepository, Publication};
 pub use listings::{ListingRepository, StatusChange, Submission, Submitted};
 pub use reviewers::{Reviewer, ReviewerRepository};
+pub use reviews::{QueuedReview, ReviewRepository};
 
 use sqlx::PgConnection;
 

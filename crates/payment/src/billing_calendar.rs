@@ -20,7 +20,19 @@ use chrono_tz::{GapInfo, Tz};
 use serde::{Deserialize, Serialize};
 
 /// How often a subscription is paid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum BillingPeriod {
     /// Every seven days.

@@ -98,6 +98,14 @@ impl fmt::Display for PersonName {
     }
 }
 
+impl utoipa::PartialSchema for PersonName {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        partner_core::wire::text_schema(1, Self::MAX_CHARS)
+    }
+}
+
+impl utoipa::ToSchema for PersonName {}
+
 impl TryFrom<String> for PersonName {
     type Error = InvalidPersonName;
 

@@ -12,7 +12,7 @@ pub use deliveries::{
     BeginRules, Begun, Delivery, DeliveryKey, DeliveryOutcome, DeliveryRepository, DeliveryState,
     Standing,
 };
-pub use inbox::InboxRepository;
+pub use inbox::{InboxMessage, InboxRepository};
 pub use notifications::{NotificationRecord, NotificationRepository};
 pub use preferences::{PreferenceRepository, Preferences};
 pub use push_subscriptions::{PushSubscription, PushSubscriptionRepository};

@@ -21,6 +21,7 @@ pub(crate) async fn run(args: ListArgs) -> anyhow::Result<ExitCode> {
             .find(|status| Some(status.as_str()) == wanted),
         id_prefix: args.id,
         query: args.query,
+        ..Filter::default()
     };
     let limit = args.limit as usize;
     // One more than wanted tells whether there are more.

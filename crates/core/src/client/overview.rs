@@ -18,7 +18,11 @@ use temporalio_common::protos::temporal::api::workflow::v1::{
     PendingActivityInfo, WorkflowExecutionInfo,
 };
 
-use temporalio_common::protos::temporal::api::workflowservice::v1::DescribeTaskQueueRequest;
+use temporalio_common::protos::temporal::api::workflowservice::v1::{
+    DescribeTaskQueueRequest, ListWorkflowExecutionsRequest,
+};
+
+use utoipa::ToSchema;
 
 use super::{ClientError, Process, ProcessClient};
 
@@ -26,8 +30,9 @@ use super::{ClientError, Process, ProcessClient};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How a process stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = WorkflowStatus)]
 pub enum Status {
     /// It runs, or waits.
     Running,
@@ -124,6 +129,8 @@ pub struct Filter {
     pub status: Option<Status>,
     /// Those whose id begins so.
     pub id_prefix: Option<String>,
+    /// Those with one of these ids; whatever their ids, if there are none.
+    pub ids: Vec<String>,
     /// A condition in Temporal's own language, beside the others.
     pub query: Option<String>,
 }
@@ -140,10 +147,16 @@ impl Filter {
             self.id_prefix
                 .as_deref()
                 .map(|prefix| format!("WorkflowId STARTS_WITH {}", quoted(prefix))),
+            self.ids_condition(),
             self.query.as_deref().map(|query| format!("({query})")),
         ];
         let conditions: Vec<_> = conditions.into_iter().flatten().collect();
         conditions.join(" AND ")
+    }
+
+    fn ids_condition(&self) -> Option<String> {
+        let ids: Vec<_> = self.ids.iter().map(|id| quoted(id)).collect();
+        (!ids.is_empty()).then(|| format!("WorkflowId IN ({})", ids.join(", ")))
     }
 }
 
@@ -153,8 +166,9 @@ fn quoted(text: &str) -> String {
 }
 
 /// One run of a process.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = WorkflowRun)]
 pub struct Summary {
     /// The process.
     pub workflow_id: String,
@@ -168,6 +182,15 @@ pub struct Summary {
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub closed_at: Option<DateTime<Utc>>,
+}
+
+/// Some of the runs that there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The latest first.
+    pub runs: Vec<Summary>,
+    /// Where the next page begins; empty after the last one.
+    pub next: Vec<u8>,
 }
 
 /// All that can be said of a process without asking it.
@@ -230,6 +253,35 @@ impl ProcessClient {
             .try_collect()
             .await
             .map_err(|error| ClientError::List(Box::new(error)))
+    }
+
+    /// A page of runs, the latest first; the first page begins at an empty `after`, the next one at
+    /// [`Page::next`].
+    ///
+    /// # Errors
+    /// [`ClientError::Service`], also if `after` is none of Temporal's.
+    pub async fn page(
+        &self,
+        filter: &Filter,
+        size: i32,
+        after: Vec<u8>,
+    ) -> Result<Page, ClientError> {
+        let client = self.temporal();
+        let mut request = Request::new(ListWorkflowExecutionsRequest {
+            namespace: client.options().namespace.clone(),
+            page_size: size,
+            next_page_token: after,
+            query: filter.to_query(),
+        });
+        request.set_timeout(PATIENCE);
+        let mut service = client.connection().workflow_service();
+        let listed = service.list_workflow_executions(request).await;
+        let listed = listed.map_err(|error| ClientError::Service(Box::new(error)))?;
+        let listed = listed.into_inner();
+        Ok(Page {
+            runs: listed.executions.iter().map(Summary::from).collect(),
+            next: listed.next_page_token,
+        })
     }
 
     /// How many workers there are for this client's task queue.
@@ -353,6 +405,7 @@ mod tests {
             workflow_type: Some("reminderWorkflow".to_owned()),
             status: Some(Status::Cancelled),
             id_prefix: None,
+            ids: Vec::new(),
             query: Some("CloseTime > \"2026-11-28\" OR RunId = \"x\"".to_owned()),
         };
         assert_eq!(

@@ -95,6 +95,8 @@ impl ConfigSources {
 pub enum Purpose {
     /// The worker: everything.
     Worker,
+    /// The HTTP API.
+    Api,
     /// A command on the database.
     Database,
     /// A Temporal client.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
+use url::Url;
 
 use super::load::Purpose;
 use super::sections::{Config, SearchBackend, SmtpTls};
@@ -42,6 +43,9 @@ pub(super) fn rules(config: &Config, purpose: Purpose) -> Vec<String> {
     }
     if purpose == Purpose::Worker {
         worker_rules(config, &mut rule);
+    }
+    if purpose == Purpose::Api {
+        api_rules(config, &mut rule);
     }
     problems
 }
@@ -91,6 +95,38 @@ fn worker_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
             ),
         );
     }
+}
+
+fn api_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
+    let api = &config.api;
+    rule(
+        (Duration::from_millis(100)..=Duration::from_mins(1)).contains(&api.dependency_timeout),
+        "api.dependency_timeout: 100 milliseconds to 1 minute",
+    );
+    rule(
+        api.max_wait <= Duration::from_mins(10),
+        "api.max_wait: at most 10 minutes",
+    );
+    rule(
+        api.cors_origins.iter().all(|origin| is_origin(origin)),
+        "api.cors_origins: each is scheme://host, or with a port, such as https://portal.example.com; \"*\" is not taken",
+    );
+    let jwt = &api.jwt;
+    if let Some(url) = &jwt.jwks_url {
+        rule(
+            url.scheme() == "https" || url.host_str().is_some_and(is_loopback),
+            "api.jwt.jwks_url: expected an https address",
+        );
+        rule(
+            !jwt.issuer.is_empty() && !jwt.audience.is_empty(),
+            "api.jwt: jwks_url, issuer and audience come together",
+        );
+    }
+}
+
+/// Whether a text is the origin of a page, spelled as browsers do.
+fn is_origin(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| url.origin().ascii_serialization() == text)
 }
 
 fn listing_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {

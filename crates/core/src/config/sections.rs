@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::api::ApiConfig;
 use super::schedules::SchedulesConfig;
 use crate::activity_options::ActivityPolicies;
 
@@ -53,6 +54,8 @@ pub struct Config {
     pub cleanup: CleanupConfig,
     /// Recurring work.
     pub schedules: SchedulesConfig,
+    /// The HTTP API.
+    pub api: ApiConfig,
     /// Timeouts and retries of the activities.
     pub activities: ActivityPolicies,
     /// Logs.

@@ -13,7 +13,9 @@ use crate::error::{ErrorCode, Failure};
 use crate::money::Money;
 
 /// How the buyer pays; the spellings are part of the wire contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum PaymentMethod {
     /// A credit or debit card.

@@ -42,7 +42,7 @@ text_enum! {
 }
 
 /// A decision about one version of a listing. There is one for each version at most.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReviewDecision {
     /// What was decided.

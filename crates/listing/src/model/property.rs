@@ -5,12 +5,14 @@ use std::fmt;
 use partner_core::money::Amount;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// What is offered, where, and for how much.
 ///
 /// The types hold what the wire can carry; what a listing must have is for
 /// [`validation`](crate::validation) to say.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PropertyData {
     /// One line.
@@ -38,17 +40,20 @@ pub struct PropertyData {
 ///
 /// Address, city and state must be present by a rule of the validation, which reports everything
 /// that is wrong at once. So one that is missing is read as empty, and does not stop the reading.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Location {
     /// Street and number.
     #[serde(default, deserialize_with = "text_or_nothing")]
+    #[schema(value_type = Option<String>)]
     pub address: String,
     /// The city.
     #[serde(default, deserialize_with = "text_or_nothing")]
+    #[schema(value_type = Option<String>)]
     pub city: String,
     /// The state, canton or province.
     #[serde(default, deserialize_with = "text_or_nothing")]
+    #[schema(value_type = Option<String>)]
     pub state: String,
     /// The postal code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,6 +93,14 @@ impl Serialize for Quantity {
         rust_decimal::serde::arbitrary_precision::serialize(&self.0, serializer)
     }
 }
+
+impl PartialSchema for Quantity {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::Number).into()
+    }
+}
+
+impl ToSchema for Quantity {}
 
 impl<'de> Deserialize<'de> for Quantity {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -16,12 +16,13 @@ use crate::model::{ReportFormat, ReportType};
 const MOST_RECIPIENTS: usize = 100;
 
 /// What shall be reported to whom.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DailyReportInput {
     /// What it is about.
     pub report_type: ReportType,
     /// The addresses that it goes to, each once.
+    #[schema(value_type = Vec<EmailAddress>, min_items = 1, max_items = 100)]
     pub recipients: Vec<String>,
     /// When: the report covers the 24 hours before it. A time that has passed reports at once, of the
     /// 24 hours before that time; without one, of the 24 hours before the start.

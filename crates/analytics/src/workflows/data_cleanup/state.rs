@@ -16,27 +16,31 @@ use crate::error::AnalyticsError;
 const LONGEST_PAUSE: u64 = 3_600_000;
 
 /// What shall be cleaned up.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DataCleanupInput {
     /// What.
     pub cleanup_type: CleanupType,
     /// How many days rows are kept.
+    #[schema(minimum = 1)]
     pub retention_days: u32,
     /// Whether to count and no more.
     #[serde(default)]
     pub dry_run: bool,
     /// How many rows one statement deletes; as configured without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>, minimum = 1)]
     pub batch_size: Option<NonZeroU32>,
     /// The rest between two statements, in milliseconds; as configured without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause_ms: Option<u64>,
     /// How many batches go between two looks at the signals; as many as rests of five minutes without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>, minimum = 1)]
     pub slice_batches: Option<NonZeroU32>,
     /// What an earlier run of the same cleanup left to do. The workflow writes this itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
     pub continued: Option<Box<Continued>>,
 }
 

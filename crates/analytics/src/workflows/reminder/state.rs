@@ -10,7 +10,7 @@ use crate::error::AnalyticsError;
 use crate::reminder::Claim;
 
 /// Who is reminded of what, and when.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReminderInput {
     /// Who: a user's id, or an email address.
@@ -19,12 +19,14 @@ pub struct ReminderInput {
     /// not. Users mute notifications by it.
     pub reminder_type: String,
     /// In the sender's words.
+    #[schema(min_length = 1)]
     pub message: String,
     /// When. A time that has passed reminds at once.
     pub scheduled_time: DateTime<Utc>,
     /// What exactly: `orderId`, or `subscriptionId` with `dueDate`, of a payment; `listingId` with
     /// `expirationDate` of a listing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub metadata: Option<Map<String, Value>>,
 }
 

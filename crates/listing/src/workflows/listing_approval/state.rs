@@ -9,7 +9,7 @@ use crate::model::{ListingStatus, PropertyData, ReviewDecision};
 use crate::quality::Score;
 
 /// What is to be approved.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ListingApprovalInput {
     /// The listing. One that does not exist is created.

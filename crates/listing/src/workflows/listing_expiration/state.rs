@@ -7,7 +7,7 @@ use partner_core::text_enum;
 use serde::{Deserialize, Serialize};
 
 /// What expires.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ListingExpirationInput {
     /// The listing.

@@ -9,7 +9,7 @@ use partner_core::progress;
 use serde::{Deserialize, Serialize};
 
 /// What is to be paid.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProcessPaymentInput {
     /// The order.
@@ -25,6 +25,7 @@ pub struct ProcessPaymentInput {
     /// Which attempt to charge, 1 if missing. The same attempt is charged once, for ever; paying an
     /// order anew after a decline or a refund takes the next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>, minimum = 1)]
     pub attempt: Option<NonZeroU32>,
     /// How long, after a decline, the order stays open for the signal `retryPayment`, in seconds;
     /// 0 if missing: a decline fails the workflow at once.

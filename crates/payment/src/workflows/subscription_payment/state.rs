@@ -12,7 +12,7 @@ use crate::billing_calendar::BillingPeriod;
 use crate::dunning::MAX_FAILURES;
 
 /// What is billed. All of it must agree with the subscription's row.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SubscriptionPaymentInput {
     /// The subscription.

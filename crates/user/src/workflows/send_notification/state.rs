@@ -7,7 +7,7 @@ use partner_core::progress;
 use serde::{Deserialize, Serialize};
 
 /// How a notification is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum NotificationType {
     /// Good to know.
@@ -33,12 +33,13 @@ impl NotificationType {
 }
 
 /// What to tell whom.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SendNotificationWorkflowInput {
     /// Who is told: a user's id, or an email address of someone who has no account.
     pub user_id: UserId,
     /// What, as plain text.
+    #[schema(min_length = 1)]
     pub message: String,
     /// How it is meant.
     #[serde(rename = "type")]
@@ -48,6 +49,7 @@ pub struct SendNotificationWorkflowInput {
     pub title: Option<String>,
     /// Anything that the reader's program can use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
     /// Whether it goes out at once, also in quiet hours and to a user who muted it.
     #[serde(default)]

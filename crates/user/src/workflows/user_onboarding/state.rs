@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{PersonName, UserStatus};
 
 /// Who becomes a partner.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UserOnboardingInput {
     /// The user: their id, or their email address. Someone unknown is created under it.
@@ -20,7 +20,7 @@ pub struct UserOnboardingInput {
 }
 
 /// What became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UserOnboardingResult {
     /// Always true: an onboarding that failed is a failed workflow.

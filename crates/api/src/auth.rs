@@ -1,0 +1,114 @@
+//! Who asks, and what they may.
+//!
+//! Two kinds of credentials come as `Authorization: Bearer ...`: API keys, which `partner keys`
+//! makes for programs, and access tokens of an identity provider for people. A caller that is bound
+//! to a user sees and starts only what belongs to that user; one that is not, all.
+
+mod jwt;
+mod keys;
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use partner_core::text_enum;
+
+use crate::error::{ApiError, Result};
+use crate::state::ApiState;
+
+pub(crate) use jwt::TokenVerifier;
+pub use keys::{ApiKey, Secret};
+
+text_enum! {
+    /// What a caller may.
+    Scope {
+        /// See what there is.
+        Read = "read",
+        /// Start, signal and cancel.
+        Write = "write",
+        /// See what waits for a review, and decide.
+        Review = "review",
+        /// Everything, reports and cleanups among it.
+        Admin = "admin",
+    }
+}
+
+/// Whoever asks.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// What they are known by: rate limits and idempotency keys are theirs alone.
+    pub id: String,
+    /// How they are called, in what is put on record.
+    pub name: String,
+    /// What they may.
+    pub scopes: BTreeSet<Scope>,
+    /// The user whose things are all that they see; everyone's without one.
+    pub user: Option<String>,
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.id)
+    }
+}
+
+impl Caller {
+    /// Refuses a caller who may not.
+    pub(crate) fn require(&self, scope: Scope) -> Result<()> {
+        if self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin) {
+            return Ok(());
+        }
+        let message = format!("this needs the scope {scope:?}", scope = scope.as_str());
+        Err(ApiError::Forbidden(message))
+    }
+
+    /// Whether what belongs to this user is there for the caller.
+    pub(crate) fn sees(&self, user: &str) -> bool {
+        self.user.as_deref().is_none_or(|own| own == user)
+    }
+
+    /// Refuses a caller who acts for somebody else.
+    pub(crate) fn act_for(&self, user: Option<&str>) -> Result<()> {
+        match (&self.user, user) {
+            (Some(own), Some(user)) if own != user => Err(ApiError::Forbidden(format!(
+                "userId: these credentials act for {own:?} only"
+            ))),
+            (Some(_), None) => Err(ApiError::Forbidden(
+                "these credentials act for one user only, and this is nobody's".to_owned(),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl FromRequestParts<ApiState> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &ApiState) -> Result<Self> {
+        let header = parts.headers.get(AUTHORIZATION).ok_or(MISSING)?;
+        let credentials = header
+            .to_str()
+            .ok()
+            .and_then(|header| header.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, credentials)| credentials.trim())
+            .ok_or(MISSING)?;
+        let caller = match Secret::parse(credentials) {
+            Some(secret) => keys::authenticate(api, &secret).await?,
+            None => api.tokens.verify(credentials).await?,
+        };
+        api.limits.check(&caller.id)?;
+        tracing::Span::current().record("caller", &caller.id);
+        Ok(caller)
+    }
+}
+
+const MISSING: ApiError = ApiError::Unauthenticated(
+    "expected Authorization: Bearer and an API key (`partner keys create`) or an access token",
+);
+
+/// The same words whatever is wrong: which part of a credential fits is nobody's business.
+const UNKNOWN: ApiError =
+    ApiError::Unauthenticated("these credentials are not known, expired or revoked");

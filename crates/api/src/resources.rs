@@ -1,0 +1,86 @@
+//! The resources, one file each.
+
+mod cleanups;
+mod health;
+mod kept;
+mod listings;
+mod notifications;
+mod onboarding;
+mod payments;
+mod reminders;
+mod reports;
+mod reviews;
+mod subscriptions;
+mod users;
+mod workflows;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::error::{ApiError, Result};
+use crate::state::{Api, ApiState};
+
+/// Every route with its description.
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(payments::start))
+        .routes(routes!(payments::status))
+        .routes(routes!(payments::cancel))
+        .routes(routes!(payments::retry))
+        .routes(routes!(subscriptions::start))
+        .routes(routes!(subscriptions::status))
+        .routes(routes!(subscriptions::cancel))
+        .routes(routes!(listings::submit))
+        .routes(routes!(listings::approval))
+        .routes(routes!(listings::decide))
+        .routes(routes!(listings::schedule_expiration))
+        .routes(routes!(listings::expiration))
+        .routes(routes!(reviews::list))
+        .routes(routes!(notifications::start))
+        .routes(routes!(users::inbox))
+        .routes(routes!(users::mark_read))
+        .routes(routes!(onboarding::start))
+        .routes(routes!(onboarding::status))
+        .routes(routes!(reports::start))
+        .routes(routes!(cleanups::start))
+        .routes(routes!(reminders::start))
+        .routes(routes!(workflows::list))
+        .routes(routes!(workflows::status))
+        .routes(routes!(workflows::events))
+        .routes(routes!(workflows::cancel))
+        .routes(routes!(workflows::signal))
+        .routes(routes!(workflows::query))
+        .routes(routes!(kept::start_notification))
+        .routes(routes!(kept::execute_onboarding))
+        .routes(routes!(kept::status))
+        .routes(routes!(kept::cancel))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+}
+
+/// Asks a workflow that runs to stop. Temporal itself takes the request for one that has ended, and
+/// does nothing.
+async fn cancel(api: &Api, id: &str, reason: &str) -> Result<()> {
+    let has_ended = api
+        .temporal
+        .ask(async |client| {
+            let process = client.process(id);
+            let has_ended = process.describe().await?.summary.closed_at.is_some();
+            if !has_ended {
+                process.cancel_because(reason).await?;
+            }
+            Ok(has_ended)
+        })
+        .await?;
+    if has_ended {
+        return Err(ApiError::NotFound(format!("the workflow {id:?} has ended")));
+    }
+    Ok(())
+}
+
+/// Sends a signal to a workflow that runs.
+async fn signal(api: &Api, id: &str, name: &str, payload: &serde_json::Value) -> Result<()> {
+    api.temporal
+        .ask(async |client| client.process(id).signal(name, payload).await)
+        .await
+}

@@ -1,0 +1,118 @@
+//! The routes that there were before: other services call them.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use partner_core::error::ErrorCode;
+use partner_core::workflow_id;
+use partner_user::workflows::send_notification::SendNotificationWorkflowInput;
+use partner_user::workflows::user_onboarding::{UserOnboardingInput, UserOnboardingResult};
+use serde::Serialize;
+use tokio::time::timeout;
+use utoipa::ToSchema;
+
+use super::notifications::notification_id;
+use crate::auth::{Caller, Scope};
+use crate::error::{ApiError, FieldProblem, Result};
+use crate::extract::{Body, IdempotencyKey, Path};
+use crate::progress::{WorkflowState, state};
+use crate::start::{Started, begin, finish};
+use crate::state::ApiState;
+use crate::visibility::find;
+
+/// A workflow that was asked to stop.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Cancelling {
+    success: bool,
+    workflow_id: String,
+}
+
+/// Tell a user something.
+#[utoipa::path(
+    post, path = "/api/temporal/notification/start", tag = "kept",
+    request_body = SendNotificationWorkflowInput,
+    responses((status = 202, description = "It is under way", body = Started)),
+)]
+pub(crate) async fn start_notification(
+    State(api): State<ApiState>,
+    caller: Caller,
+    key: IdempotencyKey,
+    body: Body<SendNotificationWorkflowInput>,
+) -> Result<Response> {
+    let id = notification_id(&caller, &body.value.user_id, &key);
+    let id = begin(&api, &caller, &body, id, key).await?;
+    Ok((StatusCode::ACCEPTED, Json(Started::new(id))).into_response())
+}
+
+/// Make somebody a partner, and answer when that is done.
+#[utoipa::path(
+    post, path = "/api/temporal/onboarding/execute", tag = "kept",
+    request_body = UserOnboardingInput,
+    responses(
+        (status = 200, description = "What became of it", body = UserOnboardingResult),
+        (status = 202, description = "It takes longer than an answer may", body = Started),
+    ),
+)]
+pub(crate) async fn execute_onboarding(
+    State(api): State<ApiState>,
+    caller: Caller,
+    key: IdempotencyKey,
+    body: Body<UserOnboardingInput>,
+) -> Result<Response> {
+    let id = workflow_id::onboarding(&body.value.user_id);
+    let id = begin(&api, &caller, &body, id, key).await?;
+    let Ok(ended) = timeout(api.config.max_wait, finish(&api, &id)).await else {
+        return Ok((StatusCode::ACCEPTED, Json(Started::new(id))).into_response());
+    };
+    let ended = ended?;
+    match (ended.result, ended.failure) {
+        (Some(result), _) => Ok(Json(result).into_response()),
+        (None, Some(failure)) if failure.code == ErrorCode::ValidationError => Err(
+            ApiError::Invalid(vec![FieldProblem::new("", failure.message)]),
+        ),
+        (None, failure) => Err(ApiError::Conflict(format!(
+            "the onboarding failed{}",
+            failure
+                .map(|failure| format!(": {}", failure.message))
+                .unwrap_or_default()
+        ))),
+    }
+}
+
+/// How a workflow stands.
+#[utoipa::path(
+    get, path = "/api/temporal/workflow/{workflowId}/status", tag = "kept",
+    params(("workflowId" = String, Path, description = "The workflow")),
+    responses((status = 200, description = "How it stands", body = WorkflowState)),
+)]
+pub(crate) async fn status(
+    State(api): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<WorkflowState>> {
+    caller.require(Scope::Read)?;
+    find(&api, &caller, &id).await?;
+    Ok(Json(state(&api, &id).await?))
+}
+
+/// Ask a workflow to stop.
+#[utoipa::path(
+    post, path = "/api/temporal/workflow/{workflowId}/cancel", tag = "kept",
+    params(("workflowId" = String, Path, description = "The workflow")),
+    responses((status = 200, description = "It was told so", body = Cancelling)),
+)]
+pub(crate) async fn cancel(
+    State(api): State<ApiState>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Cancelling>> {
+    caller.require(Scope::Write)?;
+    find(&api, &caller, &id).await?;
+    super::cancel(&api, &id, "").await?;
+    Ok(Json(Cancelling {
+        success: true,
+        workflow_id: id,
+    }))
+}

@@ -1,0 +1,198 @@
+//! Listings: their approval, what is decided about them, and their expiration.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use partner_core::client::Updated;
+use partner_core::error::ErrorCode;
+use partner_core::ids::ListingId;
+use partner_core::workflow_id;
+use partner_listing::model::{Decision, ReviewDecision};
+use partner_listing::workflows::listing_approval::ListingApprovalInput;
+use partner_listing::workflows::listing_expiration::ListingExpirationInput;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::auth::{Caller, Scope};
+use crate::error::{ApiError, FieldProblem, Result};
+use crate::extract::{Body, IdempotencyKey, Path, Query};
+use crate::progress::{WorkflowState, state};
+use crate::start::{Start, Started, WaitQuery, start as begin};
+use crate::state::ApiState;
+use crate::visibility::find;
+
+impl Start for ListingApprovalInput {
+    const WORKFLOW: &'static str = "listingApprovalWorkflow";
+
+    fn user(&self) -> Option<&str> {
+        Some(self.user_id.as_str())
+    }
+}
+
+impl Start for ListingExpirationInput {
+    const WORKFLOW: &'static str = "listingExpirationWorkflow";
+
+    fn user(&self) -> Option<&str> {
+        Some(self.user_id.as_str())
+    }
+}
+
+/// What is decided about a listing.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DecisionBody {
+    /// What.
+    pub(crate) decision: Decision,
+    /// What the owner is told.
+    #[serde(default)]
+    #[schema(max_length = 5000)]
+    pub(crate) comment: Option<String>,
+    /// The version that was looked at: a decision about an older one is refused.
+    #[serde(default)]
+    #[schema(minimum = 1)]
+    pub(crate) listing_version: Option<i32>,
+    /// Who decides, if a program asks for a person; whoever asks without it.
+    #[serde(default)]
+    #[schema(max_length = 200)]
+    pub(crate) reviewer: Option<String>,
+}
+
+/// Submit a listing for approval.
+///
+/// It is checked by the rules; if they hold, a reviewer decides, or its score when nobody does in time.
+/// A listing that breaks rules ends as `validation_failed`, with all of them in the result.
+#[utoipa::path(
+    post, path = "/api/v1/listings", tag = "listings",
+    request_body = ListingApprovalInput, params(WaitQuery),
+    responses(
+        (status = 200, description = "It has ended within the wait", body = WorkflowState),
+        (status = 202, description = "It is under way", body = Started),
+    ),
+)]
+pub(crate) async fn submit(
+    State(api): State<ApiState>,
+    caller: Caller,
+    key: IdempotencyKey,
+    Query(wait): Query<WaitQuery>,
+    body: Body<ListingApprovalInput>,
+) -> Result<Response> {
+    let id = workflow_id::listing_approval(&body.value.listing_id);
+    begin(&api, &caller, &body, id, key, wait).await
+}
+
+/// How the approval of a listing stands.
+#[utoipa::path(
+    get, path = "/api/v1/listings/{listingId}/approval", tag = "listings",
+    params(("listingId" = String, Path, description = "The listing")),
+    responses((status = 200, description = "How it stands", body = WorkflowState)),
+)]
+pub(crate) async fn approval(
+    State(api): State<ApiState>,
+    caller: Caller,
+    Path(listing): Path<String>,
+) -> Result<Json<WorkflowState>> {
+    caller.require(Scope::Read)?;
+    let id = workflow_id::listing_approval(&listing_id(listing)?);
+    find(&api, &caller, &id).await?;
+    Ok(Json(state(&api, &id).await?))
+}
+
+/// Decide about a listing that waits for it.
+///
+/// The first decision counts, and the answer is what is on record. A second one is refused, and told
+/// who was first.
+#[utoipa::path(
+    post, path = "/api/v1/listings/{listingId}/decision", tag = "reviews",
+    params(("listingId" = String, Path, description = "The listing")),
+    request_body = DecisionBody,
+    responses((status = 200, description = "What is on record", body = ReviewDecision)),
+)]
+pub(crate) async fn decide(
+    State(api): State<ApiState>,
+    caller: Caller,
+    Path(listing): Path<String>,
+    body: Body<DecisionBody>,
+) -> Result<Json<Value>> {
+    caller.require(Scope::Review)?;
+    let id = workflow_id::listing_approval(&listing_id(listing)?);
+    let decision = body.value;
+    let payload = json!({
+        "decision": decision.decision,
+        "reviewer": reviewer(&caller, decision.reviewer)?,
+        "comment": decision.comment,
+        "listingVersion": decision.listing_version,
+    });
+    let updated = api
+        .temporal
+        .ask(async |client| client.process(&id).update("decide", &payload, None).await)
+        .await?;
+    match updated {
+        Updated::Accepted(decision) => Ok(Json(decision)),
+        Updated::Rejected {
+            code: ErrorCode::ValidationError,
+            message,
+        } => Err(ApiError::Invalid(vec![FieldProblem::new("", message)])),
+        Updated::Rejected { message, .. } => Err(ApiError::Conflict(message)),
+    }
+}
+
+/// A person decides in their own name; a program may say for whom it speaks.
+fn reviewer(caller: &Caller, named: Option<String>) -> Result<String> {
+    match (named, &caller.user) {
+        (Some(named), Some(own)) if named != *own => Err(ApiError::Forbidden(format!(
+            "reviewer: these credentials decide as {own:?} only"
+        ))),
+        (Some(named), _) => Ok(named),
+        (None, Some(own)) => Ok(own.clone()),
+        (None, None) => Ok(caller.name.clone()),
+    }
+}
+
+/// Let a listing expire at a date.
+#[utoipa::path(
+    post, path = "/api/v1/listings/{listingId}/expiration", tag = "listings",
+    params(("listingId" = String, Path, description = "The listing, as in the body"), WaitQuery),
+    request_body = ListingExpirationInput,
+    responses(
+        (status = 200, description = "It has ended within the wait", body = WorkflowState),
+        (status = 202, description = "It is under way", body = Started),
+    ),
+)]
+pub(crate) async fn schedule_expiration(
+    State(api): State<ApiState>,
+    caller: Caller,
+    key: IdempotencyKey,
+    Path(listing): Path<String>,
+    Query(wait): Query<WaitQuery>,
+    body: Body<ListingExpirationInput>,
+) -> Result<Response> {
+    let listing = listing_id(listing)?;
+    if body.value.listing_id != listing {
+        let message = format!("expected {:?}, as in the path", listing.as_str());
+        return Err(ApiError::field("listingId", message));
+    }
+    let id = workflow_id::listing_expiration(&listing);
+    begin(&api, &caller, &body, id, key, wait).await
+}
+
+/// How the expiration of a listing stands.
+#[utoipa::path(
+    get, path = "/api/v1/listings/{listingId}/expiration", tag = "listings",
+    params(("listingId" = String, Path, description = "The listing")),
+    responses((status = 200, description = "How it stands", body = WorkflowState)),
+)]
+pub(crate) async fn expiration(
+    State(api): State<ApiState>,
+    caller: Caller,
+    Path(listing): Path<String>,
+) -> Result<Json<WorkflowState>> {
+    caller.require(Scope::Read)?;
+    let id = workflow_id::listing_expiration(&listing_id(listing)?);
+    find(&api, &caller, &id).await?;
+    Ok(Json(state(&api, &id).await?))
+}
+
+fn listing_id(listing: String) -> Result<ListingId> {
+    ListingId::parse(listing).map_err(|error| ApiError::field("listingId", error.to_string()))
+}

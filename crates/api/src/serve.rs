@@ -1,0 +1,96 @@
+//! One API process, from configuration to its end.
+
+use std::future::Future;
+use std::net::SocketAddr;
+
+use futures::future::{Either, select};
+use partner_core::config::Config;
+use partner_core::database::{self, DatabaseError, check_schema};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::description::described_routes;
+use crate::error::ApiError;
+use crate::router::router;
+use crate::schemas::Schemas;
+use crate::state::ApiState;
+
+/// Where an API that takes requests can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ready {
+    /// The address that it listens at.
+    pub address: SocketAddr,
+}
+
+/// Why the API cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// It cannot listen.
+    #[error("cannot listen at api.address {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Serving stopped.
+    #[error("the API stopped serving")]
+    Serve(#[source] std::io::Error),
+    /// Its own description is not what it should be: a defect.
+    #[error("cannot set the API up")]
+    SetUp(#[from] ApiError),
+}
+
+/// Serves the API until `stop` is there, and then ends what is under way within
+/// `api.shutdown_grace`; whether that was enough.
+///
+/// The database must be there. Temporal need not be: until it is, requests are answered with 503.
+///
+/// # Errors
+/// [`ServeError`] names what is missing.
+pub async fn serve(
+    config: Config,
+    stop: impl Future<Output = ()> + Send + 'static,
+    on_ready: impl FnOnce(Ready),
+) -> Result<bool, ServeError> {
+    let pool = database::connect(&config.database).await?;
+    check_schema(&pool).await?;
+    let (routes, description) = described_routes();
+    let schemas = Schemas::of(&description)?;
+    let (stopping, is_stopping) = watch::channel(false);
+    let state = ApiState::new(&config, pool.clone(), schemas, is_stopping.clone())?;
+    let address = config.api.address;
+    let listen = |source| ServeError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(listen)?;
+    let bound = listener.local_addr().map_err(listen)?;
+    tracing::info!(api.address = %bound, "the API takes requests");
+    on_ready(Ready { address: bound });
+    let stop = async move {
+        stop.await;
+        tracing::info!("stopping: no new requests, those under way may end");
+        let _ = stopping.send(true);
+    };
+    let server =
+        axum::serve(listener, router(routes, description, state)).with_graceful_shutdown(stop);
+    let grace = config.api.shutdown_grace;
+    let mut watched = is_stopping.clone();
+    let deadline = async move {
+        // An error means that the server has gone: then the other side is done as well.
+        let _ = watched.wait_for(|stopping| *stopping).await;
+        timeout(grace, std::future::pending::<()>()).await
+    };
+    let server = std::pin::pin!(server.into_future());
+    let ended = match select(server, std::pin::pin!(deadline)).await {
+        Either::Left((result, _)) => {
+            result.map_err(ServeError::Serve)?;
+            true
+        }
+        Either::Right(_) => false,
+    };
+    pool.close().await;
+    Ok(ended)
+}

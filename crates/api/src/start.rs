@@ -1,0 +1,223 @@
+//! Starting a workflow: once, however often it is asked for.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::http::header::LOCATION;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use tokio::time::timeout;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::auth::{Caller, Scope};
+use crate::error::{ApiError, Result};
+use crate::extract::{Body, IdempotencyKey, problem};
+use crate::progress::{WorkflowState, ended};
+use crate::state::Api;
+
+/// A body that starts a workflow.
+pub(crate) trait Start: DeserializeOwned + ToSchema {
+    /// The wire name of the workflow.
+    const WORKFLOW: &'static str;
+    /// What the caller must be allowed to.
+    const SCOPE: Scope = Scope::Write;
+
+    /// Whose the workflow is.
+    fn user(&self) -> Option<&str>;
+
+    /// Checks what the types do not say; `field: what is wrong`.
+    fn check(&self) -> std::result::Result<(), String> {
+        Ok(())
+    }
+}
+
+/// How long to wait for the result.
+#[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct WaitQuery {
+    /// How many seconds to wait for the workflow's end; then the answer is 200 with how it ended. If
+    /// that takes longer, it is 202 all the same.
+    #[param(minimum = 0, maximum = 600)]
+    wait: Option<u32>,
+}
+
+/// A workflow that was started, now or before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Started {
+    /// Its id.
+    pub(crate) workflow_id: String,
+    /// Where to ask how it stands.
+    pub(crate) status_url: String,
+    /// Where to hear of it as it goes on (server-sent events).
+    pub(crate) events_url: String,
+}
+
+impl Started {
+    pub(crate) fn new(workflow_id: String) -> Self {
+        let status_url = format!(
+            "/api/v1/workflows/{}",
+            utf8_percent_encode(&workflow_id, ENCODED)
+        );
+        Self {
+            events_url: format!("{status_url}/events"),
+            status_url,
+            workflow_id,
+        }
+    }
+
+    /// 202, and where to look.
+    fn accepted(self) -> Response {
+        let location = HeaderValue::from_str(&self.status_url);
+        let mut response = (StatusCode::ACCEPTED, Json(self)).into_response();
+        // Percent-encoded, so that it is a header's value.
+        if let Ok(location) = location {
+            response.headers_mut().insert(LOCATION, location);
+        }
+        response
+    }
+}
+
+/// What stays as it is in a segment of a path: the unreserved characters of RFC 3986.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+impl WaitQuery {
+    /// How long, as far as is allowed.
+    fn patience(self, most: Duration) -> Result<Option<Duration>> {
+        let Some(seconds) = self.wait.filter(|&seconds| seconds > 0) else {
+            return Ok(None);
+        };
+        let wait = Duration::from_secs(seconds.into());
+        if wait > most {
+            let message = format!("at most {} seconds", most.as_secs());
+            return Err(ApiError::field("wait", message));
+        }
+        Ok(Some(wait))
+    }
+}
+
+/// Starts a workflow, and waits for it if asked to.
+pub(crate) async fn start<T: Start>(
+    api: &Api,
+    caller: &Caller,
+    body: &Body<T>,
+    id: String,
+    key: IdempotencyKey,
+    wait: WaitQuery,
+) -> Result<Response> {
+    let patience = wait.patience(api.config.max_wait)?;
+    let id = begin(api, caller, body, id, key).await?;
+    let Some(patience) = patience else {
+        return Ok(Started::new(id).accepted());
+    };
+    match timeout(patience, finish(api, &id)).await {
+        Ok(state) => Ok(Json(state?).into_response()),
+        Err(_) => Ok(Started::new(id).accepted()),
+    }
+}
+
+/// Starts a workflow, or joins the one that there is; answers with its id.
+pub(crate) async fn begin<T: Start>(
+    api: &Api,
+    caller: &Caller,
+    body: &Body<T>,
+    id: String,
+    key: IdempotencyKey,
+) -> Result<String> {
+    caller.require(T::SCOPE)?;
+    caller.act_for(body.value.user())?;
+    body.value
+        .check()
+        .map_err(|message| ApiError::Invalid(vec![problem(&message)]))?;
+    let id = match key.0 {
+        Some(key) => claim(api, caller, &key, (T::WORKFLOW, &body.raw), id).await?,
+        None => id,
+    };
+    if let Some(user) = body.value.user() {
+        own(api, caller, &id, user).await?;
+    }
+    api.temporal
+        .ask(async |client| client.start(T::WORKFLOW, &id, &body.raw).await)
+        .await?;
+    Ok(id)
+}
+
+/// The workflow's end, however long it takes.
+pub(crate) async fn finish(api: &Api, id: &str) -> Result<WorkflowState> {
+    let client = api.temporal.client().await?;
+    let process = client.process(id);
+    let how = process.ended().await?;
+    let description = api
+        .temporal
+        .ask(async |client| client.process(id).describe().await)
+        .await?;
+    Ok(ended(description, how))
+}
+
+/// The workflow of the first request under this key; another request under it is refused.
+async fn claim(
+    api: &Api,
+    caller: &Caller,
+    key: &str,
+    (workflow, input): (&str, &Value),
+    id: String,
+) -> Result<String> {
+    // Objects are in the order of their names: the same fields are the same request.
+    let hash = Sha256::digest(format!("{workflow}\n{input}"));
+    let first = api.requests.claim(&caller.id, key, &hash, &id);
+    let first = api.within(first).await?;
+    if first.request_hash == hash.as_slice() {
+        return Ok(first.workflow_id);
+    }
+    Err(ApiError::Conflict(
+        "Idempotency-Key: another request came under this key, take a new one".to_owned(),
+    ))
+}
+
+/// Writes down whose the workflow is. One that is somebody else's, or that there was before anybody
+/// said whose it is, is none that a bound caller may join.
+async fn own(api: &Api, caller: &Caller, id: &str, user: &str) -> Result<()> {
+    if caller.user.is_some() && api.within(api.workflows.owner(id)).await?.is_none() {
+        let asked = api
+            .temporal
+            .ask(async |client| client.process(id).describe().await);
+        match asked.await {
+            Err(ApiError::NotFound(_)) => {}
+            Ok(_) => return Err(taken(id)),
+            Err(error) => return Err(error),
+        }
+    }
+    let owner = api.within(api.workflows.own(id, user)).await?;
+    if caller.sees(&owner) {
+        Ok(())
+    } else {
+        Err(taken(id))
+    }
+}
+
+fn taken(id: &str) -> ApiError {
+    ApiError::Conflict(format!("a workflow {id:?} exists, and is not this user's"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_becomes_one_segment_of_a_path() {
+        let started = Started::new("reminder-a/b-ä@x-2027-01-01T00:00:00Z".to_owned());
+        assert_eq!(
+            started.status_url,
+            "/api/v1/workflows/reminder-a%2Fb-%C3%A4%40x-2027-01-01T00%3A00%3A00Z"
+        );
+    }
+}

@@ -1,0 +1,89 @@
+//! What every request needs.
+
+use std::future::Future;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use partner_core::config::{ApiConfig, Config};
+use partner_listing::repository::ReviewRepository;
+use partner_user::repository::InboxRepository;
+use sqlx::PgPool;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::auth::TokenVerifier;
+use crate::error::{ApiError, Result};
+use crate::limits::Limits;
+use crate::repository::{KeyRepository, RequestRepository, WorkflowRepository};
+use crate::schemas::Schemas;
+use crate::temporal::Temporal;
+
+/// The API's state, shared by all requests.
+#[derive(Clone)]
+pub struct ApiState(Arc<Api>);
+
+/// What every request needs.
+pub struct Api {
+    pub(crate) config: ApiConfig,
+    pub(crate) temporal: Temporal,
+    pub(crate) pool: PgPool,
+    pub(crate) keys: KeyRepository,
+    pub(crate) requests: RequestRepository,
+    pub(crate) workflows: WorkflowRepository,
+    pub(crate) inboxes: InboxRepository,
+    pub(crate) reviews: ReviewRepository,
+    pub(crate) tokens: TokenVerifier,
+    pub(crate) limits: Limits,
+    pub(crate) schemas: Schemas,
+    /// Becomes true when the process is to stop: streams end then.
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+impl ApiState {
+    pub(crate) fn new(
+        config: &Config,
+        pool: PgPool,
+        schemas: Schemas,
+        stopping: watch::Receiver<bool>,
+    ) -> Result<Self> {
+        let api = &config.api;
+        Ok(Self(Arc::new(Api {
+            config: api.clone(),
+            temporal: Temporal::new(config.temporal.clone(), api.dependency_timeout),
+            keys: KeyRepository::new(pool.clone()),
+            requests: RequestRepository::new(pool.clone()),
+            workflows: WorkflowRepository::new(pool.clone()),
+            inboxes: InboxRepository::new(pool.clone()),
+            reviews: ReviewRepository::new(pool.clone()),
+            pool,
+            tokens: TokenVerifier::new(api.jwt.clone())?,
+            limits: Limits::new(api),
+            schemas,
+            stopping,
+        })))
+    }
+}
+
+impl Api {
+    /// Asks the database something, within the time that there is.
+    pub(crate) async fn within<T, E>(
+        &self,
+        answer: impl Future<Output = std::result::Result<T, E>>,
+    ) -> Result<T>
+    where
+        ApiError: From<E>,
+    {
+        match timeout(self.config.dependency_timeout, answer).await {
+            Ok(answer) => answer.map_err(ApiError::from),
+            Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
+        }
+    }
+}
+
+impl Deref for ApiState {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        &self.0
+    }
+}

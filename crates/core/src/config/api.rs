@@ -1,0 +1,54 @@
+//! The HTTP API.
+
+use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
+
+use serde::Deserialize;
+use url::Url;
+
+/// The HTTP API.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ApiConfig {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// How long the answer of the Temporal service or of the database may take.
+    #[serde(with = "humantime_serde")]
+    pub dependency_timeout: Duration,
+    /// The longest that `?wait=` waits for a result.
+    #[serde(with = "humantime_serde")]
+    pub max_wait: Duration,
+    /// How long a stream of events lasts at most; its reader then asks for it again.
+    #[serde(with = "humantime_serde")]
+    pub max_stream: Duration,
+    /// How many bytes the body of a request may have.
+    pub max_body_bytes: NonZeroUsize,
+    /// How many requests a caller may make a second, in the long run.
+    pub requests_per_second: NonZeroU32,
+    /// How many a caller that was quiet may make at once.
+    pub request_burst: NonZeroU32,
+    /// The origins whose pages may call the API from a browser; none without any.
+    pub cors_origins: Vec<String>,
+    /// How long requests under way may take to end after a signal to stop.
+    #[serde(with = "humantime_serde")]
+    pub shutdown_grace: Duration,
+    /// Access tokens of an identity provider.
+    pub jwt: JwtConfig,
+}
+
+/// Access tokens (JWT) of an identity provider. Without `jwks_url` none is taken.
+#[derive(Debug, Clone, Deserialize)]
+pub struct JwtConfig {
+    /// Where the provider publishes its keys (RFC 7517).
+    #[serde(default)]
+    pub jwks_url: Option<Url>,
+    /// The `iss` that a token must have.
+    #[serde(default)]
+    pub issuer: String,
+    /// The `aud` that a token must have.
+    #[serde(default)]
+    pub audience: String,
+    /// How long keys that were read are good.
+    #[serde(with = "humantime_serde")]
+    pub keys_ttl: Duration,
+}
