@@ -18,7 +18,7 @@ mod trap;
 use std::future::ready;
 
 use partner_core::client::Process;
-use partner_local::worker_process::WorkerProcess;
+use partner_local::service_process::WorkerProcess;
 
 use self::trap::{Armed, Stop};
 use crate::support::{Stage, attempts, in_time};

@@ -2,7 +2,7 @@
 
 use partner_core::client::Process;
 use partner_local::gateway::{Fault, FaultMode};
-use partner_local::worker_process::WorkerProcess;
+use partner_local::service_process::WorkerProcess;
 
 use crate::support::{Host, PATIENCE, Stage, attempts, get, in_time, on_platform, until};
 

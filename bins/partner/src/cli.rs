@@ -1,13 +1,17 @@
 //! The command line's shape and its help.
 
+mod keys;
 mod operate;
 mod schedules;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use partner_api::cli::ApiArgs;
 use partner_worker::cli::WorkerArgs;
 
+pub(crate) use keys::{KeyCreateArgs, KeyRevokeArgs, KeysCommand};
 pub(crate) use operate::{
     CancelArgs, ClientArgs, DecisionArgs, ListArgs, QueryArgs, ReviewCommand, ReviewListArgs,
     SignalArgs, TargetArgs, TerminateArgs, UpdateArgs,
@@ -37,8 +41,10 @@ pub(crate) enum Command {
     ///
     /// Exits 0 only if every expectation held: what was charged, what is in stock, who was told what.
     Demo(DemoArgs),
-    /// Run the whole platform in the foreground: Temporal, PostgreSQL, inbox, gateway, worker.
+    /// Run the whole platform in the foreground: Temporal, PostgreSQL, inbox, gateway, worker, API.
     Dev(DevArgs),
+    /// Serve the HTTP API in the foreground, as `partner-api` does.
+    Api(ApiArgs),
     /// Run a worker in the foreground, as `partner-worker` does.
     Worker(WorkerArgs),
     /// List everything that the worker offers, by wire name, with timeouts and retries.
@@ -82,10 +88,18 @@ pub(crate) enum Command {
     /// Schedule recurring work: reports and cleanups.
     #[command(subcommand)]
     Schedules(SchedulesCommand),
+    /// Keys for the HTTP API: make, list, revoke.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Ask a workflow to stop: it undoes what has to be undone, and ends.
     Cancel(CancelArgs),
     /// End a workflow at once: it undoes nothing. Cancel it instead, if it still answers.
     Terminate(TerminateArgs),
+    /// Print what completes this command line in a shell.
+    ///
+    /// For bash: `source <(partner completions bash)`; for zsh and fish, write it to where they look for
+    /// completions, such as ~/.config/fish/completions/partner.fish.
+    Completions(CompletionsArgs),
     /// A worker that also runs the benchmark's floor.
     #[command(hide = true)]
     BenchWorker(WorkerArgs),
@@ -121,6 +135,12 @@ pub(crate) struct RestoreArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// Which shell.
+    pub(crate) shell: Shell,
 }
 
 #[derive(Debug, Args)]
@@ -165,6 +185,9 @@ pub(crate) struct DevArgs {
     /// The push service's port [default: a free one]
     #[arg(long, value_name = "PORT")]
     pub(crate) push_port: Option<u16>,
+    /// The HTTP API's port [default: a free one]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) api_port: Option<u16>,
     /// The port of the worker's metrics [default: a free one]
     #[arg(long, value_name = "PORT")]
     pub(crate) metrics_port: Option<u16>,

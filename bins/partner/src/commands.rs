@@ -2,11 +2,13 @@
 
 mod catalog;
 mod client;
+mod completions;
 mod config;
 mod describe;
 mod dev;
 mod doctor;
 mod history;
+mod keys;
 mod list;
 mod message;
 mod migrate;
@@ -21,12 +23,13 @@ use std::process::ExitCode;
 use partner_core::config::ConfigError;
 use partner_core::error::chain;
 
-use crate::cli::{Cli, Command, ConfigCommand, ReviewCommand, SchedulesCommand};
+use crate::cli::{Cli, Command, ConfigCommand, KeysCommand, ReviewCommand, SchedulesCommand};
 use crate::{bench, demo, output};
 
 /// Runs a command and turns whatever comes of it into an exit code.
 pub(crate) async fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
+        Command::Api(args) => return partner_api::cli::main(args).await,
         Command::Worker(args) => return partner_worker::cli::main(args).await,
         Command::BenchWorker(args) => {
             return partner_worker::cli::main_with(args, bench::register_floor).await;
@@ -58,6 +61,10 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
             SchedulesCommand::Backfill(args) => schedules::backfill(args).await,
             SchedulesCommand::Delete(args) => schedules::delete(args).await,
         },
+        Command::Keys(KeysCommand::Create(args)) => keys::create(args).await,
+        Command::Keys(KeysCommand::List(args)) => keys::list(args).await,
+        Command::Keys(KeysCommand::Revoke(args)) => keys::revoke(args).await,
+        Command::Completions(args) => completions::run(&args),
         Command::Cancel(args) => stop::cancel(args).await,
         Command::Terminate(args) => stop::terminate(args).await,
         Command::Bench(args) => bench::run(args).await,

@@ -1,12 +1,14 @@
 //! The platform with a worker of its own: what `dev`, `demo` and `bench` run on.
 
 use anyhow::Context;
+use partner_api::auth::{Scope, Secret};
+use partner_api::repository::{KeyRepository, NewKey};
 use partner_core::client::ProcessClient;
-use partner_core::config::{self, ConfigSources, Purpose};
-use partner_core::temporal;
+use partner_core::config::{self, Config, ConfigSources, Purpose};
+use partner_core::{database, temporal};
 use partner_local::platform::{Platform, PlatformOptions};
 use partner_local::progress::Progress;
-use partner_local::worker_process::{WorkerCommand, WorkerProcess};
+use partner_local::service_process::{ApiProcess, ServiceCommand, WorkerProcess};
 use serde::Serialize;
 
 /// A running platform and its worker.
@@ -34,6 +36,17 @@ pub(crate) struct Endpoints {
     storage_url: String,
     metrics_url: String,
     health_url: String,
+    /// The HTTP API, and a key that may do everything.
+    #[serde(flatten)]
+    api: Option<ApiEndpoint>,
+}
+
+/// The HTTP API of a platform, and a key that may do everything.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ApiEndpoint {
+    api_url: String,
+    api_key: String,
 }
 
 impl Running {
@@ -57,7 +70,7 @@ impl Running {
         // Boxed: what starts the servers is too large to be carried along on every caller's stack.
         let platform = Box::pin(Platform::start(options, progress)).await?;
         let step = progress.step("starting the worker");
-        let command = WorkerCommand {
+        let command = ServiceCommand {
             program: std::env::current_exe().context("cannot find this program's own file")?,
             arguments: vec![command.into()],
             environment: [(
@@ -79,12 +92,7 @@ impl Running {
 
     /// A client of the platform's processes.
     pub(crate) async fn client(&self) -> anyhow::Result<ProcessClient> {
-        let sources = ConfigSources {
-            environment: self.platform.worker_environment().into_iter().collect(),
-            file: None,
-            default_profile: "development",
-        };
-        let config = config::load(&sources, Purpose::Client)?.config;
+        let config = self.config(Purpose::Client)?;
         let client = temporal::connect(&config.temporal, "partner", None).await?;
         Ok(ProcessClient::new(client, self.task_queue.clone()))
     }
@@ -107,7 +115,65 @@ impl Running {
             storage_url: platform.storage_url().to_string(),
             metrics_url: self.worker.ready.metrics_url.clone(),
             health_url: self.worker.ready.health_url.clone(),
+            api: None,
         }
+    }
+
+    /// Starts the HTTP API, at this port of the loopback if one is given, and makes a key for it.
+    pub(crate) async fn start_api(
+        &self,
+        port: Option<u16>,
+        progress: &Progress,
+    ) -> anyhow::Result<(ApiProcess, ApiEndpoint)> {
+        let step = progress.step("starting the API");
+        let environment = [
+            ("PARTNER__TEMPORAL__TASK_QUEUE", self.task_queue.clone()),
+            (
+                "PARTNER__API__ADDRESS",
+                format!("127.0.0.1:{}", port.unwrap_or(0)),
+            ),
+        ];
+        let command = ServiceCommand {
+            program: std::env::current_exe().context("cannot find this program's own file")?,
+            arguments: vec!["api".into()],
+            environment: environment
+                .map(|(name, value)| (name.to_owned(), value))
+                .into(),
+        };
+        let api = Box::pin(ApiProcess::start(&self.platform, command)).await?;
+        let api_key = self.make_key().await?;
+        step.done();
+        let endpoint = ApiEndpoint {
+            api_url: api.ready.api_url.clone(),
+            api_key,
+        };
+        Ok((api, endpoint))
+    }
+
+    /// A key for whoever runs this platform; with a data folder, one a start.
+    async fn make_key(&self) -> anyhow::Result<String> {
+        let pool = database::connect(&self.config(Purpose::Database)?.database).await?;
+        let secret = Secret::new()?;
+        let key = NewKey {
+            name: "partner dev",
+            scopes: &[Scope::Admin],
+            user_id: None,
+            expires_at: None,
+        };
+        KeyRepository::new(pool.clone())
+            .create(&secret, &key)
+            .await?;
+        pool.close().await;
+        Ok(secret.expose())
+    }
+
+    fn config(&self, purpose: Purpose) -> anyhow::Result<Config> {
+        let sources = ConfigSources {
+            environment: self.platform.worker_environment().into_iter().collect(),
+            file: None,
+            default_profile: "development",
+        };
+        Ok(config::load(&sources, purpose)?.config)
     }
 
     /// Stops everything, the worker first.
@@ -119,14 +185,28 @@ impl Running {
 }
 
 impl Endpoints {
+    /// The same with the HTTP API.
+    #[must_use]
+    pub(crate) fn with_api(mut self, api: ApiEndpoint) -> Self {
+        self.api = Some(api);
+        self
+    }
+
     /// One line an endpoint.
     pub(crate) fn lines(&self) -> String {
+        let api = self.api.as_ref().map_or_else(String::new, |api| {
+            format!(
+                "  API         {url} (try it at {url}/api/docs)\n  API key     {}\n",
+                api.api_key,
+                url = api.api_url,
+            )
+        });
         let ui = self
             .temporal_ui
             .as_deref()
             .unwrap_or("not started by this command");
         format!(
-            "  Temporal    {} (namespace {}, task queue {})\n  Temporal UI {ui}\n  PostgreSQL  {}\n  \
+            "{api}  Temporal    {} (namespace {}, task queue {})\n  Temporal UI {ui}\n  PostgreSQL  {}\n  \
              Inbox       {} (SMTP {})\n  Gateway     {} (key {})\n  Fulfilment  {}\n  Push        {}\n  Files       {}\n  Metrics     {}\n  Health      {}/readyz",
             self.temporal_address,
             self.namespace,

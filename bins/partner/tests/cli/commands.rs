@@ -7,10 +7,11 @@ use crate::support::World;
 #[tokio::test]
 async fn every_command_explains_itself() {
     let world = World::new();
-    let commands: [&[&str]; 33] = [
+    let commands: [&[&str]; 39] = [
         &[],
         &["demo"],
         &["dev"],
+        &["api"],
         &["worker"],
         &["catalog"],
         &["config"],
@@ -38,6 +39,11 @@ async fn every_command_explains_itself() {
         &["schedules", "trigger"],
         &["schedules", "backfill"],
         &["schedules", "delete"],
+        &["keys"],
+        &["keys", "create"],
+        &["keys", "list"],
+        &["keys", "revoke"],
+        &["completions"],
         &["cancel"],
         &["terminate"],
         &["bench"],

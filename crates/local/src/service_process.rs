@@ -1,4 +1,4 @@
-//! A worker in a process of its own, on a leash.
+//! A worker, or the API, in a process of its own, on a leash.
 
 use std::ffi::OsString;
 use std::fs::Permissions;
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{LocalError, Result};
@@ -26,10 +27,45 @@ pub struct WorkerReady {
     pub health_url: String,
 }
 
-/// How to start a worker.
+/// What the API writes to its ready file once it takes requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiReady {
+    /// The process.
+    pub pid: u32,
+    /// Where it takes requests.
+    pub api_url: String,
+}
+
+/// What a process says of itself once it is ready.
+pub trait ReadyFile: DeserializeOwned {
+    /// What it is, for a person.
+    const NAME: &'static str;
+
+    /// The process.
+    fn pid(&self) -> u32;
+}
+
+impl ReadyFile for WorkerReady {
+    const NAME: &'static str = "the worker";
+
+    fn pid(&self) -> u32 {
+        self.pid
+    }
+}
+
+impl ReadyFile for ApiReady {
+    const NAME: &'static str = "the API";
+
+    fn pid(&self) -> u32 {
+        self.pid
+    }
+}
+
+/// How to start a process of the platform.
 #[derive(Debug, Clone)]
-pub struct WorkerCommand {
-    /// The program: `partner-worker`, or one that behaves like it.
+pub struct ServiceCommand {
+    /// The program: `partner-worker` or `partner-api`, or one that behaves like it.
     pub program: PathBuf,
     /// What comes before `--ready-file`.
     pub arguments: Vec<OsString>,
@@ -37,28 +73,34 @@ pub struct WorkerCommand {
     pub environment: Vec<(String, String)>,
 }
 
-/// A running worker.
+/// A running process of the platform.
 #[derive(Debug)]
-pub struct WorkerProcess {
+pub struct ServiceProcess<R> {
     /// What it said of itself.
-    pub ready: WorkerReady,
+    pub ready: R,
     leash: Leash,
 }
 
-/// How long a worker may take until it takes work.
+/// A running worker.
+pub type WorkerProcess = ServiceProcess<WorkerReady>;
+
+/// A running API.
+pub type ApiProcess = ServiceProcess<ApiReady>;
+
+/// How long a process may take until it is ready.
 const READY_LIMIT: Duration = Duration::from_mins(1);
 
-/// How long a worker may take to drain; its own deadline is sooner.
+/// How long a process may take to drain; its own deadline is sooner.
 const STOP_GRACE: Duration = Duration::from_secs(40);
 
-impl WorkerProcess {
-    /// Starts a worker of this platform and waits until it takes work.
+impl<R: ReadyFile> ServiceProcess<R> {
+    /// Starts a process of this platform and waits until it is ready.
     ///
     /// # Errors
-    /// [`LocalError`] with the end of the worker's log.
-    pub async fn start(platform: &Platform, command: WorkerCommand) -> Result<Self> {
+    /// [`LocalError`] with the end of the process's log.
+    pub async fn start(platform: &Platform, command: ServiceCommand) -> Result<Self> {
         let folder = tempfile::Builder::new()
-            .prefix("partner-worker-")
+            .prefix("partner-service-")
             .permissions(Permissions::from_mode(0o700))
             .tempdir();
         let folder = folder.map_err(|source| LocalError::File {
@@ -67,16 +109,13 @@ impl WorkerProcess {
             source,
         })?;
         let ready_file = folder.path().join("ready.json");
-        let mut leashed = LeashedCommand::new(
-            "the worker",
-            &command.program,
-            folder.path().join("worker.log"),
-        )
-        .args(&command.arguments)
-        .arg("--ready-file")
-        .arg(&ready_file)
-        .stop_with(StopSignal::Terminate, STOP_GRACE)
-        .remove(folder.path(), Remove::Always);
+        let mut leashed =
+            LeashedCommand::new(R::NAME, &command.program, folder.path().join("service.log"))
+                .args(&command.arguments)
+                .arg("--ready-file")
+                .arg(&ready_file)
+                .stop_with(StopSignal::Terminate, STOP_GRACE)
+                .remove(folder.path(), Remove::Always);
         for (name, value) in platform
             .worker_environment()
             .iter()
@@ -101,24 +140,24 @@ impl WorkerProcess {
         Ok(Self { ready, leash })
     }
 
-    /// Kills the worker with SIGKILL: nothing of what it was doing comes to an end.
+    /// Kills the process with SIGKILL: nothing of what it was doing comes to an end.
     pub fn kill(&self) {
         self.signal(Signal::SIGKILL);
     }
 
-    /// Asks the worker to stop with SIGTERM, without waiting.
+    /// Asks the process to stop with SIGTERM, without waiting.
     pub fn terminate(&self) {
         self.signal(Signal::SIGTERM);
     }
 
     fn signal(&self, signal: Signal) {
-        if let Ok(pid) = i32::try_from(self.ready.pid) {
-            // A worker that has ended already needs no signal.
+        if let Ok(pid) = i32::try_from(self.ready.pid()) {
+            // A process that has ended already needs no signal.
             let _ = kill(Pid::from_raw(pid), signal);
         }
     }
 
-    /// Waits until the worker has ended by itself, and tells its exit code.
+    /// Waits until the process has ended by itself, and tells its exit code.
     ///
     /// # Errors
     /// [`LocalError`] if it does not end in time.
@@ -127,7 +166,7 @@ impl WorkerProcess {
         Ok(status.code())
     }
 
-    /// Waits for as long as the worker runs.
+    /// Waits for as long as the process runs.
     ///
     /// # Errors
     /// [`LocalError`] if its process cannot be watched.
@@ -135,12 +174,12 @@ impl WorkerProcess {
         self.leash.ended().await.map(drop)
     }
 
-    /// The end of what the worker logged.
+    /// The end of what the process logged.
     pub fn log_tail(&self) -> String {
         self.leash.log_tail()
     }
 
-    /// Stops the worker, and waits until it is gone.
+    /// Stops the process, and waits until it is gone.
     ///
     /// # Errors
     /// [`LocalError`] if it does not end.
