@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+mod api;
 mod contract;
 mod crash;
 mod drain;

@@ -13,8 +13,8 @@ use partner_local::error::LocalError;
 use partner_local::inbox::Mail;
 use partner_local::platform::{Platform, PlatformOptions};
 use partner_local::progress::Progress;
+use partner_local::service_process::{ServiceCommand, WorkerProcess};
 use partner_local::shop::{NewUser, Shop};
-use partner_local::worker_process::{WorkerCommand, WorkerProcess};
 use serde_json::Value;
 use temporalio_client::Client;
 use temporalio_common::protos::temporal::api::history::v1::history_event::Attributes;
@@ -79,7 +79,7 @@ impl Host {
         &self,
         variables: &[(&str, &str)],
     ) -> Result<WorkerProcess, LocalError> {
-        let command = WorkerCommand {
+        let command = ServiceCommand {
             program: PathBuf::from(env!("CARGO_BIN_EXE_worker-under-test")),
             arguments: Vec::new(),
             environment: owned(variables),
@@ -147,6 +147,11 @@ impl Stage {
         let mut all = vec![("PARTNER__TEMPORAL__TASK_QUEUE", self.name.as_str())];
         all.extend(variables);
         self.host.worker(&all).await.expect("the worker starts")
+    }
+
+    /// A client of the stage's processes.
+    pub(crate) const fn processes(&self) -> &ProcessClient {
+        &self.processes
     }
 
     /// The Temporal client.

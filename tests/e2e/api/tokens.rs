@@ -1,0 +1,107 @@
+//! Access tokens of an identity provider.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde_json::{Value, json};
+use wiremock::matchers::method;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::support::with_api;
+use crate::support::on_platform;
+
+/// A key pair for these tests alone (Ed25519, PKCS #8).
+const PRIVATE: &str = "MC4CAQAwBQYDK2VwBCIEIBl9WoD25IHhCzuPPkFgPCVXOtPUPv3H0csmd4wcCDN8";
+const PUBLIC: &str = "k-BQYVOlmUlZw9GSx7Jax3Lcc_40pS4CnGmlpSBsCnI";
+
+/// The year 2100.
+const LATER: u64 = 4_102_444_800;
+
+fn claims(changes: &Value) -> Value {
+    let mut claims = json!({ "iss": "https://id.example.com/", "aud": "partner-platform", "sub": "api-jwt-ana",
+        "scope": "openid read write", "exp": LATER });
+    for (name, value) in changes.as_object().expect("claims") {
+        claims[name] = value.clone();
+    }
+    claims
+}
+
+fn token(key_id: &str, claims: &Value) -> String {
+    let header = Header {
+        kid: Some(key_id.to_owned()),
+        ..Header::new(Algorithm::EdDSA)
+    };
+    let key = EncodingKey::from_ed_der(&STANDARD.decode(PRIVATE).expect("a key"));
+    encode(&header, claims, &key).expect("a token")
+}
+
+/// The token with a shared secret in the public key's place, or with none at all.
+fn forged() -> [String; 2] {
+    let mut header = Header::new(Algorithm::HS256);
+    header.kid = Some("k1".to_owned());
+    let secret = EncodingKey::from_secret(PUBLIC.as_bytes());
+    let shared = encode(&header, &claims(&json!({})), &secret).expect("a token");
+    let signed = token("k1", &claims(&json!({})));
+    let payload = signed.split('.').nth(1).expect("a payload");
+    let none =
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(r#"{"alg":"none","kid":"k1"}"#);
+    [shared, format!("{none}.{payload}.")]
+}
+
+#[test]
+fn a_token_of_the_provider_is_its_users_and_no_other_is_taken() {
+    on_platform(async |host| {
+        let provider = MockServer::start().await;
+        let keys = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "k1", "alg": "EdDSA", "use": "sig",
+            "x": PUBLIC }] });
+        Mock::given(method("GET"))
+            .respond_with(ResponseTemplate::new(200).set_body_json(keys))
+            .expect(1)
+            .mount(&provider)
+            .await;
+        let url = provider.uri();
+        let variables = [
+            ("PARTNER__API__JWT__JWKS_URL", url.as_str()),
+            ("PARTNER__API__JWT__ISSUER", "https://id.example.com/"),
+            ("PARTNER__API__JWT__AUDIENCE", "partner-platform"),
+        ];
+        with_api(host, "api-jwt", &variables, async |api| {
+            let ana = api.with(token("k1", &claims(&json!({}))));
+            let reminder = json!({ "userId": "api-jwt-ana", "reminderType": "visit", "message": "m",
+                "scheduledTime": "2126-01-01T00:00:00Z" });
+            ana.post("/api/v1/reminders", &reminder).await.expect(202);
+            ana.get("/api/v1/users/api-jwt-ana/inbox").await.expect(200);
+            ana.get("/api/v1/users/api-jwt-ben/inbox").await.expect(403);
+            ana.get("/api/v1/reviews").await.expect(403);
+            let admin = api.with(token("k1", &claims(&json!({ "scope": "admin" }))));
+            admin
+                .get("/api/v1/users/api-jwt-ben/inbox")
+                .await
+                .expect(200);
+
+            let wrong = [
+                json!({ "iss": "https://evil.example.com/" }),
+                json!({ "aud": "somebody-else" }),
+                json!({ "exp": 1 }),
+                json!({ "nbf": LATER - 1 }),
+                json!({ "sub": null }),
+            ];
+            for changes in wrong {
+                let caller = api.with(token("k1", &claims(&changes)));
+                assert_eq!(
+                    caller.get("/api/v1/workflows").await.status,
+                    401,
+                    "{changes}"
+                );
+            }
+            api.with(token("k2", &claims(&json!({}))))
+                .get("/api/v1/workflows")
+                .await
+                .expect(401);
+            for forged in forged() {
+                api.with(forged).get("/api/v1/workflows").await.expect(401);
+            }
+        })
+        .await;
+    });
+}
