@@ -48,7 +48,7 @@ pub(crate) enum Command {
     /// Run a worker in the foreground, as `partner-worker` does.
     Worker(WorkerArgs),
     /// List everything that the worker offers, by wire name, with timeouts and retries.
-    Catalog(JsonArgs),
+    Catalog(CatalogArgs),
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -108,10 +108,13 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct JsonArgs {
+pub(crate) struct CatalogArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Print Markdown: docs/catalogue.md.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) markdown: bool,
 }
 
 #[derive(Debug, Args)]

@@ -282,3 +282,27 @@ async fn a_service_that_does_not_answer_exits_1_with_a_hint() {
     answer.fails_with(1, &["database"]);
     assert!(!answer.stderr.contains("hunter2"), "{answer:?}");
 }
+
+#[tokio::test]
+async fn the_catalogue_in_the_docs_is_that_of_the_code() {
+    let answer = World::new().run(["catalog", "--markdown"]).await;
+    assert_eq!(answer.code, Some(0), "{answer:?}");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/catalogue.md");
+    let written = std::fs::read_to_string(file).expect("docs/catalogue.md");
+    assert_eq!(
+        written, answer.stdout,
+        "write it anew: cargo run --bin partner -- catalog --markdown > docs/catalogue.md"
+    );
+}
+
+#[tokio::test]
+async fn every_shell_has_its_completions() {
+    let world = World::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let answer = world.run(["completions", shell]).await;
+        assert_eq!(answer.code, Some(0), "{shell}: {answer:?}");
+        for word in ["partner", "schedules", "keys"] {
+            assert!(answer.stdout.contains(word), "{shell}: {word}");
+        }
+    }
+}

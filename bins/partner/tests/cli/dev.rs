@@ -121,6 +121,7 @@ async fn dev_tells_its_endpoints_pays_an_order_and_leaves_nothing() {
         "pushUrl",
         "metricsUrl",
         "healthUrl",
+        "apiUrl",
     ] {
         assert!(
             text(&endpoints, key).starts_with("http://127.0.0.1:"),

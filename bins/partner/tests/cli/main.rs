@@ -5,6 +5,7 @@
 mod commands;
 mod demo;
 mod dev;
+mod keys;
 mod operate;
 mod schedules;
 mod support;
