@@ -1,12 +1,12 @@
 //! The API's command line, shared by `partner-api` and `partner api`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use futures::future::{Either, select};
 use partner_core::config::{self, ConfigSources, Purpose};
 use partner_core::error::chain;
-use partner_core::telemetry;
+use partner_core::{ready_file, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::serve::{Ready, serve};
@@ -51,11 +51,8 @@ pub async fn main(args: ApiArgs) -> ExitCode {
         }
     };
     let announce = |ready: Ready| {
-        if let Some(path) = &args.ready_file
-            && let Err(error) = write_ready_file(path, ready)
-        {
-            tracing::error!(%error, file = %path.display(), "cannot write the ready file");
-        }
+        let endpoints = serde_json::json!({ "apiUrl": format!("http://{}", ready.address) });
+        ready_file::write(args.ready_file.as_deref(), &endpoints);
     };
     match serve(config, stop, announce).await {
         Ok(true) => ExitCode::SUCCESS,
@@ -81,15 +78,4 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
             Either::Left(_) | Either::Right(_) => {}
         }
     })
-}
-
-/// Written aside and renamed: whoever sees the file sees all of it.
-fn write_ready_file(path: &Path, ready: Ready) -> std::io::Result<()> {
-    let document = serde_json::json!({
-        "pid": std::process::id(),
-        "apiUrl": format!("http://{}", ready.address),
-    });
-    let aside = path.with_extension("new");
-    std::fs::write(&aside, document.to_string())?;
-    std::fs::rename(aside, path)
 }

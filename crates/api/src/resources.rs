@@ -14,11 +14,19 @@ mod subscriptions;
 mod users;
 mod workflows;
 
+use axum::Json;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::auth::{Caller, Scope};
 use crate::error::{ApiError, Result};
+use crate::progress::{WorkflowState, state};
 use crate::state::{Api, ApiState};
+use crate::visibility::find;
 
 /// Every route with its description.
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
@@ -58,6 +66,42 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(health::readyz))
 }
 
+/// Why something is cancelled, or tried again.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+pub(crate) struct ReasonBody {
+    /// For whoever looks at it later.
+    #[serde(default)]
+    #[schema(max_length = 1000)]
+    reason: Option<String>,
+}
+
+/// How a workflow stands, if the caller may see it.
+async fn show(api: &Api, caller: &Caller, id: &str) -> Result<Json<WorkflowState>> {
+    caller.require(Scope::Read)?;
+    find(api, caller, id).await?;
+    Ok(Json(state(api, id).await?))
+}
+
+/// Sends a signal with a reason to a workflow that runs, if the caller may.
+async fn tell(
+    api: &Api,
+    caller: &Caller,
+    id: &str,
+    name: &str,
+    body: ReasonBody,
+) -> Result<StatusCode> {
+    caller.require(Scope::Write)?;
+    find(api, caller, id).await?;
+    signal(
+        api,
+        id,
+        name,
+        &body.reason.map_or(Value::Null, Value::String),
+    )
+    .await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
 /// Asks a workflow that runs to stop. Temporal itself takes the request for one that has ended, and
 /// does nothing.
 async fn cancel(api: &Api, id: &str, reason: &str) -> Result<()> {
@@ -79,7 +123,7 @@ async fn cancel(api: &Api, id: &str, reason: &str) -> Result<()> {
 }
 
 /// Sends a signal to a workflow that runs.
-async fn signal(api: &Api, id: &str, name: &str, payload: &serde_json::Value) -> Result<()> {
+async fn signal(api: &Api, id: &str, name: &str, payload: &Value) -> Result<()> {
     api.temporal
         .ask(async |client| client.process(id).signal(name, payload).await)
         .await

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
+use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -12,13 +13,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 use crate::auth::{Caller, Scope};
 use crate::error::{ApiError, Result};
 use crate::extract::{Body, IdempotencyKey, problem};
 use crate::progress::{WorkflowState, ended};
-use crate::state::Api;
+use crate::state::{Api, ApiState};
 
 /// A body that starts a workflow.
 pub(crate) trait Start: DeserializeOwned + ToSchema {
@@ -72,7 +73,7 @@ impl Started {
     }
 
     /// 202, and where to look.
-    fn accepted(self) -> Response {
+    pub(crate) fn accepted(self) -> Response {
         let location = HeaderValue::from_str(&self.status_url);
         let mut response = (StatusCode::ACCEPTED, Json(self)).into_response();
         // Percent-encoded, so that it is a header's value.
@@ -105,50 +106,82 @@ impl WaitQuery {
     }
 }
 
-/// Starts a workflow, and waits for it if asked to.
-pub(crate) async fn start<T: Start>(
-    api: &Api,
-    caller: &Caller,
-    body: &Body<T>,
-    id: String,
-    key: IdempotencyKey,
-    wait: WaitQuery,
-) -> Result<Response> {
-    let patience = wait.patience(api.config.max_wait)?;
-    let id = begin(api, caller, body, id, key).await?;
-    let Some(patience) = patience else {
-        return Ok(Started::new(id).accepted());
-    };
-    match timeout(patience, finish(api, &id)).await {
-        Ok(state) => Ok(Json(state?).into_response()),
-        Err(_) => Ok(Started::new(id).accepted()),
+/// What an operation that starts a workflow answers.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it is only described")]
+pub(crate) enum StartResponses {
+    /// It has ended within the wait
+    #[response(status = 200)]
+    Ended(WorkflowState),
+    /// It is under way
+    #[response(status = 202)]
+    UnderWay(Started),
+}
+
+/// A request to start a workflow, and whoever makes it.
+pub(crate) struct StartRequest<T> {
+    pub(crate) api: ApiState,
+    pub(crate) caller: Caller,
+    pub(crate) key: IdempotencyKey,
+    body: Body<T>,
+}
+
+impl<T: Start> FromRequest<ApiState> for StartRequest<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, api: &ApiState) -> Result<Self> {
+        let (mut parts, body) = request.into_parts();
+        let caller = Caller::from_request_parts(&mut parts, api).await?;
+        let key = IdempotencyKey::from_request_parts(&mut parts, api).await?;
+        caller.require(T::SCOPE)?;
+        let body = Body::from_request(Request::from_parts(parts, body), api).await?;
+        Ok(Self {
+            api: api.clone(),
+            caller,
+            key,
+            body,
+        })
     }
 }
 
-/// Starts a workflow, or joins the one that there is; answers with its id.
-pub(crate) async fn begin<T: Start>(
-    api: &Api,
-    caller: &Caller,
-    body: &Body<T>,
-    id: String,
-    key: IdempotencyKey,
-) -> Result<String> {
-    caller.require(T::SCOPE)?;
-    caller.act_for(body.value.user())?;
-    body.value
-        .check()
-        .map_err(|message| ApiError::Invalid(vec![problem(&message)]))?;
-    let id = match key.0 {
-        Some(key) => claim(api, caller, &key, (T::WORKFLOW, &body.raw), id).await?,
-        None => id,
-    };
-    if let Some(user) = body.value.user() {
-        own(api, caller, &id, user).await?;
+impl<T: Start> StartRequest<T> {
+    /// What was sent.
+    pub(crate) const fn input(&self) -> &T {
+        &self.body.value
     }
-    api.temporal
-        .ask(async |client| client.start(T::WORKFLOW, &id, &body.raw).await)
-        .await?;
-    Ok(id)
+
+    /// Starts the workflow under this id, and waits for it if asked to.
+    pub(crate) async fn start(self, id: String, wait: WaitQuery) -> Result<Response> {
+        let patience = wait.patience(self.api.config.max_wait)?;
+        let id = self.begin(id).await?;
+        let Some(patience) = patience else {
+            return Ok(Started::new(id).accepted());
+        };
+        match timeout(patience, finish(&self.api, &id)).await {
+            Ok(state) => Ok(Json(state?).into_response()),
+            Err(_) => Ok(Started::new(id).accepted()),
+        }
+    }
+
+    /// Starts the workflow, or joins the one that there is: the one of this id, or of the first request
+    /// under the same key. Answers with its id.
+    pub(crate) async fn begin(&self, mut id: String) -> Result<String> {
+        let (api, caller, input) = (&self.api, &self.caller, &self.body.value);
+        caller.act_for(input.user())?;
+        input
+            .check()
+            .map_err(|message| ApiError::Invalid(vec![problem(&message)]))?;
+        if let Some(key) = &self.key.0 {
+            id = claim(api, caller, key, (T::WORKFLOW, &self.body.raw), id).await?;
+        }
+        if let Some(user) = input.user() {
+            own(api, caller, &id, user).await?;
+        }
+        api.temporal
+            .ask(async |client| client.start(T::WORKFLOW, &id, &self.body.raw).await)
+            .await?;
+        Ok(id)
+    }
 }
 
 /// The workflow's end, however long it takes.

@@ -15,6 +15,7 @@ pub mod money;
 pub mod ports;
 pub mod problem;
 pub mod progress;
+pub mod ready_file;
 pub mod saga;
 pub mod step;
 pub mod task_queue;

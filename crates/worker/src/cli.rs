@@ -1,11 +1,11 @@
 //! The worker's command line, shared by `partner-worker` and `partner worker`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use partner_core::config::{self, ConfigSources, Purpose};
 use partner_core::error::chain;
-use partner_core::telemetry;
+use partner_core::{ready_file, telemetry};
 use temporalio_sdk::{WorkerOptions, WorkflowRegistrationError};
 
 use crate::run::{Ready, run};
@@ -51,11 +51,11 @@ pub async fn main_with(
         return ExitCode::from(2);
     }
     let announce = |ready: Ready| {
-        if let Some(path) = &args.ready_file
-            && let Err(error) = write_ready_file(path, ready)
-        {
-            tracing::error!(%error, file = %path.display(), "cannot write the ready file");
-        }
+        let endpoints = serde_json::json!({
+            "metricsUrl": format!("http://{}/metrics", ready.metrics),
+            "healthUrl": format!("http://{}", ready.health),
+        });
+        ready_file::write(args.ready_file.as_deref(), &endpoints);
     };
     match run(config, register_more, announce).await {
         Ok(outcome) => ExitCode::from(outcome.exit_code()),
@@ -64,16 +64,4 @@ pub async fn main_with(
             ExitCode::FAILURE
         }
     }
-}
-
-/// Written aside and renamed: whoever sees the file sees all of it.
-fn write_ready_file(path: &Path, ready: Ready) -> std::io::Result<()> {
-    let document = serde_json::json!({
-        "pid": std::process::id(),
-        "metricsUrl": format!("http://{}/metrics", ready.metrics),
-        "healthUrl": format!("http://{}", ready.health),
-    });
-    let aside = path.with_extension("new");
-    std::fs::write(&aside, document.to_string())?;
-    std::fs::rename(aside, path)
 }

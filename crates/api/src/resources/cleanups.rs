@@ -1,17 +1,14 @@
 //! Cleanups.
 
-use axum::extract::State;
 use axum::response::Response;
 use partner_analytics::workflows::data_cleanup::DataCleanupInput;
 use partner_core::workflow_id;
 
 use super::reports::now;
-use crate::auth::{Caller, Scope};
+use crate::auth::Scope;
 use crate::error::Result;
-use crate::extract::{Body, IdempotencyKey, Query};
-use crate::progress::WorkflowState;
-use crate::start::{Start, Started, WaitQuery, start as begin};
-use crate::state::ApiState;
+use crate::extract::Query;
+use crate::start::{Start, StartRequest, StartResponses, WaitQuery};
 
 impl Start for DataCleanupInput {
     const WORKFLOW: &'static str = "dataCleanupWorkflow";
@@ -36,22 +33,17 @@ impl Start for DataCleanupInput {
 #[utoipa::path(
     post, path = "/api/v1/cleanups", tag = "cleanups",
     request_body = DataCleanupInput, params(WaitQuery),
-    responses(
-        (status = 200, description = "It has ended within the wait", body = WorkflowState),
-        (status = 202, description = "It is under way", body = Started),
-    ),
+    responses(StartResponses),
 )]
 pub(crate) async fn start(
-    State(api): State<ApiState>,
-    caller: Caller,
-    key: IdempotencyKey,
     Query(wait): Query<WaitQuery>,
-    body: Body<DataCleanupInput>,
+    request: StartRequest<DataCleanupInput>,
 ) -> Result<Response> {
-    let mut id = workflow_id::cleanup(body.value.cleanup_type.as_str(), now().date_naive());
-    if body.value.dry_run {
+    let input = request.input();
+    let mut id = workflow_id::cleanup(input.cleanup_type.as_str(), now().date_naive());
+    if input.dry_run {
         // A look beforehand must not stand in the way of the cleanup itself.
         id.push_str("-dry-run");
     }
-    begin(&api, &caller, &body, id, key, wait).await
+    request.start(id, wait).await
 }

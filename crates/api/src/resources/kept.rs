@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use partner_core::error::ErrorCode;
 use partner_core::workflow_id;
@@ -13,11 +12,12 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::notifications::notification_id;
+use super::show;
 use crate::auth::{Caller, Scope};
 use crate::error::{ApiError, FieldProblem, Result};
-use crate::extract::{Body, IdempotencyKey, Path};
-use crate::progress::{WorkflowState, state};
-use crate::start::{Started, begin, finish};
+use crate::extract::Path;
+use crate::progress::WorkflowState;
+use crate::start::{StartRequest, Started, finish};
 use crate::state::ApiState;
 use crate::visibility::find;
 
@@ -36,14 +36,10 @@ pub(crate) struct Cancelling {
     responses((status = 202, description = "It is under way", body = Started)),
 )]
 pub(crate) async fn start_notification(
-    State(api): State<ApiState>,
-    caller: Caller,
-    key: IdempotencyKey,
-    body: Body<SendNotificationWorkflowInput>,
+    request: StartRequest<SendNotificationWorkflowInput>,
 ) -> Result<Response> {
-    let id = notification_id(&caller, &body.value.user_id, &key);
-    let id = begin(&api, &caller, &body, id, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(Started::new(id))).into_response())
+    let id = request.begin(notification_id(&request)).await?;
+    Ok(Started::new(id).accepted())
 }
 
 /// Make somebody a partner, and answer when that is done.
@@ -56,15 +52,13 @@ pub(crate) async fn start_notification(
     ),
 )]
 pub(crate) async fn execute_onboarding(
-    State(api): State<ApiState>,
-    caller: Caller,
-    key: IdempotencyKey,
-    body: Body<UserOnboardingInput>,
+    request: StartRequest<UserOnboardingInput>,
 ) -> Result<Response> {
-    let id = workflow_id::onboarding(&body.value.user_id);
-    let id = begin(&api, &caller, &body, id, key).await?;
-    let Ok(ended) = timeout(api.config.max_wait, finish(&api, &id)).await else {
-        return Ok((StatusCode::ACCEPTED, Json(Started::new(id))).into_response());
+    let id = workflow_id::onboarding(&request.input().user_id);
+    let id = request.begin(id).await?;
+    let api = &request.api;
+    let Ok(ended) = timeout(api.config.max_wait, finish(api, &id)).await else {
+        return Ok(Started::new(id).accepted());
     };
     let ended = ended?;
     match (ended.result, ended.failure) {
@@ -92,9 +86,7 @@ pub(crate) async fn status(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<WorkflowState>> {
-    caller.require(Scope::Read)?;
-    find(&api, &caller, &id).await?;
-    Ok(Json(state(&api, &id).await?))
+    show(&api, &caller, &id).await
 }
 
 /// Ask a workflow to stop.

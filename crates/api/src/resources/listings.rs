@@ -14,13 +14,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::show;
 use crate::auth::{Caller, Scope};
 use crate::error::{ApiError, FieldProblem, Result};
-use crate::extract::{Body, IdempotencyKey, Path, Query};
-use crate::progress::{WorkflowState, state};
-use crate::start::{Start, Started, WaitQuery, start as begin};
+use crate::extract::{Body, Path, Query};
+use crate::progress::WorkflowState;
+use crate::start::{Start, StartRequest, StartResponses, WaitQuery};
 use crate::state::ApiState;
-use crate::visibility::find;
 
 impl Start for ListingApprovalInput {
     const WORKFLOW: &'static str = "listingApprovalWorkflow";
@@ -65,20 +65,14 @@ pub(crate) struct DecisionBody {
 #[utoipa::path(
     post, path = "/api/v1/listings", tag = "listings",
     request_body = ListingApprovalInput, params(WaitQuery),
-    responses(
-        (status = 200, description = "It has ended within the wait", body = WorkflowState),
-        (status = 202, description = "It is under way", body = Started),
-    ),
+    responses(StartResponses),
 )]
 pub(crate) async fn submit(
-    State(api): State<ApiState>,
-    caller: Caller,
-    key: IdempotencyKey,
     Query(wait): Query<WaitQuery>,
-    body: Body<ListingApprovalInput>,
+    request: StartRequest<ListingApprovalInput>,
 ) -> Result<Response> {
-    let id = workflow_id::listing_approval(&body.value.listing_id);
-    begin(&api, &caller, &body, id, key, wait).await
+    let id = workflow_id::listing_approval(&request.input().listing_id);
+    request.start(id, wait).await
 }
 
 /// How the approval of a listing stands.
@@ -92,10 +86,8 @@ pub(crate) async fn approval(
     caller: Caller,
     Path(listing): Path<String>,
 ) -> Result<Json<WorkflowState>> {
-    caller.require(Scope::Read)?;
     let id = workflow_id::listing_approval(&listing_id(listing)?);
-    find(&api, &caller, &id).await?;
-    Ok(Json(state(&api, &id).await?))
+    show(&api, &caller, &id).await
 }
 
 /// Decide about a listing that waits for it.
@@ -154,26 +146,21 @@ fn reviewer(caller: &Caller, named: Option<String>) -> Result<String> {
     post, path = "/api/v1/listings/{listingId}/expiration", tag = "listings",
     params(("listingId" = String, Path, description = "The listing, as in the body"), WaitQuery),
     request_body = ListingExpirationInput,
-    responses(
-        (status = 200, description = "It has ended within the wait", body = WorkflowState),
-        (status = 202, description = "It is under way", body = Started),
-    ),
+    responses(StartResponses),
 )]
 pub(crate) async fn schedule_expiration(
-    State(api): State<ApiState>,
-    caller: Caller,
-    key: IdempotencyKey,
     Path(listing): Path<String>,
     Query(wait): Query<WaitQuery>,
-    body: Body<ListingExpirationInput>,
+    request: StartRequest<ListingExpirationInput>,
 ) -> Result<Response> {
     let listing = listing_id(listing)?;
-    if body.value.listing_id != listing {
+    if request.input().listing_id != listing {
         let message = format!("expected {:?}, as in the path", listing.as_str());
         return Err(ApiError::field("listingId", message));
     }
-    let id = workflow_id::listing_expiration(&listing);
-    begin(&api, &caller, &body, id, key, wait).await
+    request
+        .start(workflow_id::listing_expiration(&listing), wait)
+        .await
 }
 
 /// How the expiration of a listing stands.
@@ -187,10 +174,8 @@ pub(crate) async fn expiration(
     caller: Caller,
     Path(listing): Path<String>,
 ) -> Result<Json<WorkflowState>> {
-    caller.require(Scope::Read)?;
     let id = workflow_id::listing_expiration(&listing_id(listing)?);
-    find(&api, &caller, &id).await?;
-    Ok(Json(state(&api, &id).await?))
+    show(&api, &caller, &id).await
 }
 
 fn listing_id(listing: String) -> Result<ListingId> {

@@ -1,19 +1,14 @@
 //! Notifications.
 
-use axum::extract::State;
 use axum::response::Response;
-use partner_core::ids::UserId;
 use partner_core::workflow_id;
 use partner_user::workflows::send_notification::SendNotificationWorkflowInput;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::auth::Caller;
 use crate::error::Result;
-use crate::extract::{Body, IdempotencyKey, Query};
-use crate::progress::WorkflowState;
-use crate::start::{Start, Started, WaitQuery, start as begin};
-use crate::state::ApiState;
+use crate::extract::Query;
+use crate::start::{Start, StartRequest, StartResponses, WaitQuery};
 
 impl Start for SendNotificationWorkflowInput {
     const WORKFLOW: &'static str = "sendNotificationWorkflow";
@@ -37,27 +32,21 @@ impl Start for SendNotificationWorkflowInput {
 #[utoipa::path(
     post, path = "/api/v1/notifications", tag = "notifications",
     request_body = SendNotificationWorkflowInput, params(WaitQuery),
-    responses(
-        (status = 200, description = "It has ended within the wait", body = WorkflowState),
-        (status = 202, description = "It is under way", body = Started),
-    ),
+    responses(StartResponses),
 )]
 pub(crate) async fn start(
-    State(api): State<ApiState>,
-    caller: Caller,
-    key: IdempotencyKey,
     Query(wait): Query<WaitQuery>,
-    body: Body<SendNotificationWorkflowInput>,
+    request: StartRequest<SendNotificationWorkflowInput>,
 ) -> Result<Response> {
-    let id = notification_id(&caller, &body.value.user_id, &key);
-    begin(&api, &caller, &body, id, key, wait).await
+    let id = notification_id(&request);
+    request.start(id, wait).await
 }
 
-/// One key of one caller is one notification.
-pub(crate) fn notification_id(caller: &Caller, user: &UserId, key: &IdempotencyKey) -> String {
-    let key = match &key.0 {
-        Some(key) => hex::encode(&Sha256::digest(format!("{}\n{key}", caller.id))[..16]),
+/// One key of one caller is one notification; without a key, each request is one.
+pub(super) fn notification_id(request: &StartRequest<SendNotificationWorkflowInput>) -> String {
+    let key = match &request.key.0 {
+        Some(key) => hex::encode(&Sha256::digest(format!("{}\n{key}", request.caller.id))[..16]),
         None => Uuid::new_v4().simple().to_string(),
     };
-    workflow_id::notification(user, &key)
+    workflow_id::notification(&request.input().user_id, &key)
 }

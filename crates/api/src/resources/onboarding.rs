@@ -7,13 +7,13 @@ use partner_core::ids::UserId;
 use partner_core::workflow_id;
 use partner_user::workflows::user_onboarding::UserOnboardingInput;
 
-use crate::auth::{Caller, Scope};
+use super::show;
+use crate::auth::Caller;
 use crate::error::{ApiError, Result};
-use crate::extract::{Body, IdempotencyKey, Path, Query};
-use crate::progress::{WorkflowState, state};
-use crate::start::{Start, Started, WaitQuery, start as begin};
+use crate::extract::{Path, Query};
+use crate::progress::WorkflowState;
+use crate::start::{Start, StartRequest, StartResponses, WaitQuery};
 use crate::state::ApiState;
-use crate::visibility::find;
 
 impl Start for UserOnboardingInput {
     const WORKFLOW: &'static str = "userOnboardingWorkflow";
@@ -27,20 +27,14 @@ impl Start for UserOnboardingInput {
 #[utoipa::path(
     post, path = "/api/v1/onboardings", tag = "onboarding",
     request_body = UserOnboardingInput, params(WaitQuery),
-    responses(
-        (status = 200, description = "It has ended within the wait", body = WorkflowState),
-        (status = 202, description = "It is under way", body = Started),
-    ),
+    responses(StartResponses),
 )]
 pub(crate) async fn start(
-    State(api): State<ApiState>,
-    caller: Caller,
-    key: IdempotencyKey,
     Query(wait): Query<WaitQuery>,
-    body: Body<UserOnboardingInput>,
+    request: StartRequest<UserOnboardingInput>,
 ) -> Result<Response> {
-    let id = workflow_id::onboarding(&body.value.user_id);
-    begin(&api, &caller, &body, id, key, wait).await
+    let id = workflow_id::onboarding(&request.input().user_id);
+    request.start(id, wait).await
 }
 
 /// How the onboarding of a user stands.
@@ -54,9 +48,7 @@ pub(crate) async fn status(
     caller: Caller,
     Path(user): Path<String>,
 ) -> Result<Json<WorkflowState>> {
-    caller.require(Scope::Read)?;
     let user = UserId::parse(user).map_err(|error| ApiError::field("userId", error.to_string()))?;
     let id = workflow_id::onboarding(&user);
-    find(&api, &caller, &id).await?;
-    Ok(Json(state(&api, &id).await?))
+    show(&api, &caller, &id).await
 }

@@ -5,21 +5,17 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use partner_core::ids::OrderId;
-use partner_core::money::Money;
+use partner_core::money::{Amount, Currency, Money};
 use partner_core::workflow_id;
 use partner_payment::workflows::process_payment::ProcessPaymentInput;
-use serde::Deserialize;
-use serde_json::Value;
-use utoipa::ToSchema;
 
-use super::signal;
-use crate::auth::{Caller, Scope};
+use super::{ReasonBody, show, tell};
+use crate::auth::Caller;
 use crate::error::{ApiError, Result};
-use crate::extract::{Body, IdempotencyKey, Path, Query};
-use crate::progress::{WorkflowState, state};
-use crate::start::{Start, Started, WaitQuery, start as begin};
+use crate::extract::{Body, Path, Query};
+use crate::progress::WorkflowState;
+use crate::start::{Start, StartRequest, StartResponses, WaitQuery};
 use crate::state::ApiState;
-use crate::visibility::find;
 
 impl Start for ProcessPaymentInput {
     const WORKFLOW: &'static str = "processPaymentWorkflow";
@@ -29,25 +25,7 @@ impl Start for ProcessPaymentInput {
     }
 
     fn check(&self) -> std::result::Result<(), String> {
-        // The money's own message begins with the field's name.
-        let money = Money::from_amount(self.amount, self.currency);
-        money.map(drop).map_err(|error| format!("amount: {error}"))
-    }
-}
-
-/// Why something is cancelled, or tried again.
-#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
-pub(crate) struct ReasonBody {
-    /// For whoever looks at it later.
-    #[serde(default)]
-    #[schema(max_length = 1000)]
-    pub(crate) reason: Option<String>,
-}
-
-impl ReasonBody {
-    /// The signal's payload: a text, or nothing.
-    pub(crate) fn payload(&self) -> Value {
-        self.reason.clone().map_or(Value::Null, Value::String)
+        check_amount(self.amount, self.currency)
     }
 }
 
@@ -58,20 +36,14 @@ impl ReasonBody {
 #[utoipa::path(
     post, path = "/api/v1/payments", tag = "payments",
     request_body = ProcessPaymentInput, params(WaitQuery),
-    responses(
-        (status = 200, description = "It has ended within the wait", body = WorkflowState),
-        (status = 202, description = "It is under way", body = Started),
-    ),
+    responses(StartResponses),
 )]
 pub(crate) async fn start(
-    State(api): State<ApiState>,
-    caller: Caller,
-    key: IdempotencyKey,
     Query(wait): Query<WaitQuery>,
-    body: Body<ProcessPaymentInput>,
+    request: StartRequest<ProcessPaymentInput>,
 ) -> Result<Response> {
-    let id = workflow_id::payment(&body.value.order_id);
-    begin(&api, &caller, &body, id, key, wait).await
+    let id = workflow_id::payment(&request.input().order_id);
+    request.start(id, wait).await
 }
 
 /// How the payment of an order stands.
@@ -85,10 +57,8 @@ pub(crate) async fn status(
     caller: Caller,
     Path(order): Path<String>,
 ) -> Result<Json<WorkflowState>> {
-    caller.require(Scope::Read)?;
     let id = payment_id(order)?;
-    find(&api, &caller, &id).await?;
-    Ok(Json(state(&api, &id).await?))
+    show(&api, &caller, &id).await
 }
 
 /// Call a payment off.
@@ -106,7 +76,14 @@ pub(crate) async fn cancel(
     Path(order): Path<String>,
     body: Body<ReasonBody>,
 ) -> Result<StatusCode> {
-    tell(&api, &caller, order, "cancelPayment", &body.value).await
+    tell(
+        &api,
+        &caller,
+        &payment_id(order)?,
+        "cancelPayment",
+        body.value,
+    )
+    .await
 }
 
 /// Try a declined payment again, while it waits for that.
@@ -122,21 +99,20 @@ pub(crate) async fn retry(
     Path(order): Path<String>,
     body: Body<ReasonBody>,
 ) -> Result<StatusCode> {
-    tell(&api, &caller, order, "retryPayment", &body.value).await
+    tell(
+        &api,
+        &caller,
+        &payment_id(order)?,
+        "retryPayment",
+        body.value,
+    )
+    .await
 }
 
-async fn tell(
-    api: &ApiState,
-    caller: &Caller,
-    order: String,
-    name: &str,
-    body: &ReasonBody,
-) -> Result<StatusCode> {
-    caller.require(Scope::Write)?;
-    let id = payment_id(order)?;
-    find(api, caller, &id).await?;
-    signal(api, &id, name, &body.payload()).await?;
-    Ok(StatusCode::ACCEPTED)
+/// Whether this is an amount of the currency.
+pub(super) fn check_amount(amount: Amount, currency: Currency) -> std::result::Result<(), String> {
+    let money = Money::from_amount(amount, currency);
+    money.map(drop).map_err(|error| format!("amount: {error}"))
 }
 
 fn payment_id(order: String) -> Result<String> {

@@ -1,16 +1,12 @@
 //! Reminders.
 
-use axum::extract::State;
 use axum::response::Response;
 use partner_analytics::workflows::reminder::ReminderInput;
 use partner_core::workflow_id;
 
-use crate::auth::Caller;
 use crate::error::Result;
-use crate::extract::{Body, IdempotencyKey, Query};
-use crate::progress::WorkflowState;
-use crate::start::{Start, Started, WaitQuery, start as begin};
-use crate::state::ApiState;
+use crate::extract::Query;
+use crate::start::{Start, StartRequest, StartResponses, WaitQuery};
 
 impl Start for ReminderInput {
     const WORKFLOW: &'static str = "reminderWorkflow";
@@ -33,19 +29,13 @@ impl Start for ReminderInput {
 #[utoipa::path(
     post, path = "/api/v1/reminders", tag = "reminders",
     request_body = ReminderInput, params(WaitQuery),
-    responses(
-        (status = 200, description = "It has ended within the wait", body = WorkflowState),
-        (status = 202, description = "It is under way", body = Started),
-    ),
+    responses(StartResponses),
 )]
 pub(crate) async fn start(
-    State(api): State<ApiState>,
-    caller: Caller,
-    key: IdempotencyKey,
     Query(wait): Query<WaitQuery>,
-    body: Body<ReminderInput>,
+    request: StartRequest<ReminderInput>,
 ) -> Result<Response> {
-    let input = &body.value;
+    let input = request.input();
     let id = workflow_id::reminder(&input.reminder_type, &input.user_id, input.scheduled_time);
-    begin(&api, &caller, &body, id, key, wait).await
+    request.start(id, wait).await
 }

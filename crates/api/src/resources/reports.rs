@@ -1,18 +1,15 @@
 //! Reports.
 
-use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use partner_analytics::workflows::daily_report::DailyReportInput;
 use partner_core::contact::EmailAddress;
 use partner_core::workflow_id;
 
-use crate::auth::{Caller, Scope};
+use crate::auth::Scope;
 use crate::error::Result;
-use crate::extract::{Body, IdempotencyKey, Query};
-use crate::progress::WorkflowState;
-use crate::start::{Start, Started, WaitQuery, start as begin};
-use crate::state::ApiState;
+use crate::extract::Query;
+use crate::start::{Start, StartRequest, StartResponses, WaitQuery};
 
 impl Start for DailyReportInput {
     const WORKFLOW: &'static str = "dailyReportWorkflow";
@@ -40,21 +37,16 @@ impl Start for DailyReportInput {
 #[utoipa::path(
     post, path = "/api/v1/reports", tag = "reports",
     request_body = DailyReportInput, params(WaitQuery),
-    responses(
-        (status = 200, description = "It has ended within the wait", body = WorkflowState),
-        (status = 202, description = "It is under way", body = Started),
-    ),
+    responses(StartResponses),
 )]
 pub(crate) async fn start(
-    State(api): State<ApiState>,
-    caller: Caller,
-    key: IdempotencyKey,
     Query(wait): Query<WaitQuery>,
-    body: Body<DailyReportInput>,
+    request: StartRequest<DailyReportInput>,
 ) -> Result<Response> {
-    let day = body.value.schedule_time.unwrap_or_else(now).date_naive();
-    let id = workflow_id::daily_report(body.value.report_type.as_str(), day);
-    begin(&api, &caller, &body, id, key, wait).await
+    let input = request.input();
+    let day = input.schedule_time.unwrap_or_else(now).date_naive();
+    let id = workflow_id::daily_report(input.report_type.as_str(), day);
+    request.start(id, wait).await
 }
 
 #[expect(

@@ -6,19 +6,17 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::NaiveDate;
 use partner_core::ids::SubscriptionId;
-use partner_core::money::Money;
 use partner_core::workflow_id;
 use partner_payment::workflows::subscription_payment::SubscriptionPaymentInput;
 
-use super::payments::ReasonBody;
-use super::signal;
-use crate::auth::{Caller, Scope};
+use super::payments::check_amount;
+use super::{ReasonBody, show, tell};
+use crate::auth::Caller;
 use crate::error::{ApiError, Result};
-use crate::extract::{Body, IdempotencyKey, Path, Query};
-use crate::progress::{WorkflowState, state};
-use crate::start::{Start, Started, WaitQuery, start as begin};
+use crate::extract::{Body, Path, Query};
+use crate::progress::WorkflowState;
+use crate::start::{Start, StartRequest, StartResponses, WaitQuery};
 use crate::state::ApiState;
-use crate::visibility::find;
 
 impl Start for SubscriptionPaymentInput {
     const WORKFLOW: &'static str = "subscriptionPaymentWorkflow";
@@ -28,8 +26,7 @@ impl Start for SubscriptionPaymentInput {
     }
 
     fn check(&self) -> std::result::Result<(), String> {
-        let money = Money::from_amount(self.amount, self.currency);
-        money.map(drop).map_err(|error| format!("amount: {error}"))
+        check_amount(self.amount, self.currency)
     }
 }
 
@@ -45,25 +42,19 @@ impl Start for SubscriptionPaymentInput {
         ("period" = NaiveDate, Path, description = "The first day of the period"),
         WaitQuery,
     ),
-    responses(
-        (status = 200, description = "It has ended within the wait", body = WorkflowState),
-        (status = 202, description = "It is under way", body = Started),
-    ),
+    responses(StartResponses),
 )]
 pub(crate) async fn start(
-    State(api): State<ApiState>,
-    caller: Caller,
-    key: IdempotencyKey,
     Path((subscription, period)): Path<(String, String)>,
     Query(wait): Query<WaitQuery>,
-    body: Body<SubscriptionPaymentInput>,
+    request: StartRequest<SubscriptionPaymentInput>,
 ) -> Result<Response> {
     let id = payment_id(&subscription, &period)?;
-    if body.value.subscription_id.as_str() != subscription {
+    if request.input().subscription_id.as_str() != subscription {
         let message = format!("expected {subscription:?}, as in the path");
         return Err(ApiError::field("subscriptionId", message));
     }
-    begin(&api, &caller, &body, id, key, wait).await
+    request.start(id, wait).await
 }
 
 /// How the payment of a subscription's period stands.
@@ -80,10 +71,8 @@ pub(crate) async fn status(
     caller: Caller,
     Path((subscription, period)): Path<(String, String)>,
 ) -> Result<Json<WorkflowState>> {
-    caller.require(Scope::Read)?;
     let id = payment_id(&subscription, &period)?;
-    find(&api, &caller, &id).await?;
-    Ok(Json(state(&api, &id).await?))
+    show(&api, &caller, &id).await
 }
 
 /// Call the payment of a subscription's period off.
@@ -102,11 +91,8 @@ pub(crate) async fn cancel(
     Path((subscription, period)): Path<(String, String)>,
     body: Body<ReasonBody>,
 ) -> Result<StatusCode> {
-    caller.require(Scope::Write)?;
     let id = payment_id(&subscription, &period)?;
-    find(&api, &caller, &id).await?;
-    signal(&api, &id, "cancelPayment", &body.value.payload()).await?;
-    Ok(StatusCode::ACCEPTED)
+    tell(&api, &caller, &id, "cancelPayment", body.value).await
 }
 
 fn payment_id(subscription: &str, period: &str) -> Result<String> {

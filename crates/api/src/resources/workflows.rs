@@ -18,8 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::payments::ReasonBody;
-use super::signal as send;
+use super::{ReasonBody, show, signal as send};
 use crate::auth::{Caller, Scope};
 use crate::error::{ApiError, Result};
 use crate::events;
@@ -162,9 +161,7 @@ pub(crate) async fn status(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<WorkflowState>> {
-    caller.require(Scope::Read)?;
-    find(&api, &caller, &id).await?;
-    Ok(Json(state(&api, &id).await?))
+    show(&api, &caller, &id).await
 }
 
 /// Hear of a workflow as it goes on.
