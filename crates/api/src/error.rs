@@ -60,6 +60,9 @@ pub enum ApiError {
     /// The body is too large.
     #[error("the body has more than {0} bytes")]
     TooLarge(usize),
+    /// The body comes too slowly.
+    #[error("the body did not come within {} s", .0.as_secs())]
+    TooSlow(Duration),
     /// The body is not JSON.
     #[error("expected a body with Content-Type: application/json")]
     UnsupportedMediaType,
@@ -80,7 +83,7 @@ pub enum ApiError {
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The identity provider's keys cannot be had.
     #[error("the identity provider's keys cannot be read")]
-    Keys(#[source] reqwest::Error),
+    NoKeys,
     /// A defect.
     #[error("{0}")]
     Defect(String),
@@ -159,6 +162,12 @@ const TOO_LARGE: Kind = Kind::new(
     "The body is too large",
 )
 .with(ErrorCode::ValidationError);
+const TOO_SLOW: Kind = Kind::new(
+    StatusCode::REQUEST_TIMEOUT,
+    "too-slow",
+    "The body comes too slowly",
+)
+.with(ErrorCode::Timeout);
 const UNSUPPORTED_MEDIA_TYPE: Kind = Kind::new(
     StatusCode::UNSUPPORTED_MEDIA_TYPE,
     "unsupported-media-type",
@@ -216,10 +225,11 @@ impl ApiError {
             Self::MethodNotAllowed => METHOD_NOT_ALLOWED,
             Self::Conflict(_) => CONFLICT,
             Self::TooLarge(_) => TOO_LARGE,
+            Self::TooSlow(_) => TOO_SLOW,
             Self::UnsupportedMediaType => UNSUPPORTED_MEDIA_TYPE,
             Self::TooManyRequests(_) => TOO_MANY_REQUESTS,
             Self::TemporalTimeout | Self::TemporalConnect(_) | Self::Temporal(_) => TEMPORAL,
-            Self::Keys(_) => IDENTITY_PROVIDER,
+            Self::NoKeys => IDENTITY_PROVIDER,
             Self::Database(_) => DATABASE,
             Self::Defect(_) => DEFECT,
         }
@@ -229,7 +239,7 @@ impl ApiError {
         let kind = self.kind();
         let detail = match self {
             Self::Defect(_) => "This is our defect. The log has more, under the X-Request-Id of this answer.".to_owned(),
-            Self::Temporal(_) | Self::TemporalTimeout | Self::TemporalConnect(_) | Self::Database(_) | Self::Keys(_) => {
+            Self::Temporal(_) | Self::TemporalTimeout | Self::TemporalConnect(_) | Self::Database(_) | Self::NoKeys => {
                 "Try again: what can be repeated safely is repeated safely under the same Idempotency-Key.".to_owned()
             }
             other => other.to_string(),

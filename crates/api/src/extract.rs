@@ -1,5 +1,7 @@
 //! Reading a request: whatever does not fit is one problem document.
 
+use std::time::Duration;
+
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::CONTENT_TYPE;
@@ -7,6 +9,7 @@ use axum::http::request::Parts;
 use partner_core::wire::Wire;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use crate::error::{ApiError, FieldProblem, Result};
@@ -38,11 +41,16 @@ impl<T: DeserializeOwned + ToSchema> FromRequest<ApiState> for Body<T> {
             return Err(ApiError::UnsupportedMediaType);
         }
         let most = api.config.max_body_bytes.get();
-        let bytes = to_bytes(request.into_body(), most)
+        let bytes = timeout(PATIENCE, to_bytes(request.into_body(), most))
             .await
+            .map_err(|_| ApiError::TooSlow(PATIENCE))?
             .map_err(|_| ApiError::TooLarge(most))?;
         let raw: Value = serde_json::from_slice(&bytes)
             .map_err(|error| ApiError::field("", format!("the body is not JSON: {error}")))?;
+        let problems = unstorable(&raw);
+        if !problems.is_empty() {
+            return Err(ApiError::Invalid(problems));
+        }
         api.schemas.check(&T::name(), &raw)?;
         // What a schema cannot say the types do.
         let value = Wire::from_json(&bytes)
@@ -50,6 +58,45 @@ impl<T: DeserializeOwned + ToSchema> FromRequest<ApiState> for Body<T> {
             .map_err(|invalid| ApiError::Invalid(vec![problem(&invalid.to_string())]))?;
         Ok(Self { value, raw })
     }
+}
+
+/// How long a body may take to come.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The texts that PostgreSQL cannot keep: a workflow would fail because of one long after the answer.
+fn unstorable(body: &Value) -> Vec<FieldProblem> {
+    fn look(value: &Value, place: &str, problems: &mut Vec<FieldProblem>) {
+        match value {
+            Value::String(text) if text.contains('\0') => {
+                problems.push(FieldProblem::new(
+                    place,
+                    "must not contain the character U+0000",
+                ));
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    look(item, &format!("{place}[{index}]"), problems);
+                }
+            }
+            Value::Object(fields) => {
+                for (name, item) in fields {
+                    let place = if place.is_empty() {
+                        name.clone()
+                    } else {
+                        format!("{place}.{name}")
+                    };
+                    if name.contains('\0') {
+                        problems.push(FieldProblem::new(&*place, "is no name of a field"));
+                    }
+                    look(item, &place, problems);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut problems = Vec::new();
+    look(body, "", &mut problems);
+    problems
 }
 
 /// `field: what is wrong`, as the workflows say it.

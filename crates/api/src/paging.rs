@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Datelike as _, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
@@ -39,9 +40,36 @@ impl PageQuery {
         };
         let bytes = URL_SAFE_NO_PAD.decode(text).ok();
         let cursor = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let invalid = || ApiError::field("cursor", "expected the nextCursor of another page");
-        cursor.map(Some).ok_or_else(invalid)
+        cursor.map(Some).ok_or_else(invalid_cursor)
     }
+}
+
+/// A place in a list that is in the order of time.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Position {
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) id: String,
+}
+
+impl PageQuery {
+    /// Where a page of such a list begins. A cursor is anyone's claim: what the database cannot
+    /// compare with is no place.
+    pub(crate) fn position(&self) -> Result<Option<Position>> {
+        let position: Option<Position> = self.cursor()?;
+        match position {
+            Some(position)
+                if position.id.contains('\0') || !(1970..10_000).contains(&position.at.year()) =>
+            {
+                Err(invalid_cursor())
+            }
+            position => Ok(position),
+        }
+    }
+}
+
+/// A cursor that we did not write.
+pub(crate) fn invalid_cursor() -> ApiError {
+    ApiError::field("cursor", "expected the nextCursor of another page")
 }
 
 /// A cursor as text.

@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use futures::future::{Either, select};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -157,9 +158,9 @@ impl<T: Start> StartRequest<T> {
         let Some(patience) = patience else {
             return Ok(Started::new(id).accepted());
         };
-        match timeout(patience, finish(&self.api, &id)).await {
-            Ok(state) => Ok(Json(state?).into_response()),
-            Err(_) => Ok(Started::new(id).accepted()),
+        match in_time(&self.api, patience, finish(&self.api, &id)).await {
+            Some(state) => Ok(Json(state?).into_response()),
+            None => Ok(Started::new(id).accepted()),
         }
     }
 
@@ -181,6 +182,21 @@ impl<T: Start> StartRequest<T> {
             .ask(async |client| client.start(T::WORKFLOW, &id, &self.body.raw).await)
             .await?;
         Ok(id)
+    }
+}
+
+/// What comes within so long, and before this process is to stop.
+pub(crate) async fn in_time<T>(
+    api: &Api,
+    patience: Duration,
+    answer: impl Future<Output = T>,
+) -> Option<T> {
+    let mut stopping = api.stopping.clone();
+    let stopped = std::pin::pin!(stopping.wait_for(|stopping| *stopping));
+    let answer = std::pin::pin!(timeout(patience, answer));
+    match select(answer, stopped).await {
+        Either::Left((answer, _)) => answer.ok(),
+        Either::Right(_) => None,
     }
 }
 

@@ -8,7 +8,7 @@ use partner_core::config::{ApiConfig, Config};
 use partner_listing::repository::ReviewRepository;
 use partner_user::repository::InboxRepository;
 use sqlx::PgPool;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use crate::auth::TokenVerifier;
@@ -35,6 +35,8 @@ pub struct Api {
     pub(crate) tokens: TokenVerifier,
     pub(crate) limits: Limits,
     pub(crate) schemas: Schemas,
+    /// One for each stream of events that there may be.
+    pub(crate) streams: Arc<Semaphore>,
     /// Becomes true when the process is to stop: streams end then.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -59,6 +61,7 @@ impl ApiState {
             tokens: TokenVerifier::new(api.jwt.clone())?,
             limits: Limits::new(api),
             schemas,
+            streams: Arc::new(Semaphore::new(api.max_streams.get())),
             stopping,
         })))
     }

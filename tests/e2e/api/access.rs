@@ -120,8 +120,10 @@ fn a_scope_allows_what_it_names_and_nothing_else() {
                         (&Method::GET, _) => Scope::Read,
                         _ => Scope::Write,
                     };
+                    // Whoever decides sees what about.
+                    let is_review = scope == Scope::Review && path.ends_with("/approval");
                     // What is allowed starts things, or finds none: that is for other tests.
-                    if needed == scope {
+                    if needed == scope || is_review {
                         continue;
                     }
                     let body = (method == Method::POST).then(|| body(&path));

@@ -41,6 +41,11 @@ fn a_decision_is_answered_once_and_the_second_reviewer_hears_who_was_first() {
             let caller = api.admin().await;
             under_review(&caller, "api-decisions").await;
             let reviewer = api.caller(&[Scope::Review], Some("rita")).await;
+            let seen = reviewer
+                .get("/api/v1/listings/api-decisions/approval")
+                .await
+                .expect(200);
+            assert_eq!(seen.body["status"], "running");
             let path = "/api/v1/listings/api-decisions/decision";
             let approve =
                 json!({ "decision": "approve", "comment": "Lovely", "listingVersion": 1 });
@@ -161,6 +166,29 @@ fn a_stream_tells_of_a_workflow_until_its_end() {
             let last = states.last().expect("a state");
             assert_eq!(last["result"]["status"], "rejected", "{last:#}");
             worker.stop().await.expect("the worker stops");
+        })
+        .await;
+    });
+}
+
+#[test]
+fn there_are_so_many_streams_and_no_more_until_one_ends() {
+    on_platform(async |host| {
+        with_api(host, "api-streams", &[("PARTNER__API__MAX_STREAMS", "1")], async |api| {
+            let caller = api.admin().await;
+            let reminder = json!({ "userId": "api-streams", "reminderType": "visit", "message": "m",
+                "scheduledTime": "2126-01-01T00:00:00Z" });
+            let started = caller.post("/api/v1/reminders", &reminder).await.expect(202).body;
+            let events = started["eventsUrl"].as_str().expect("a path");
+            let first = caller.send(Method::GET, events, None, &[]).await;
+            assert_eq!(first.status(), 200);
+            caller.get(events).await.expect(429);
+            drop(first);
+            until("there is room again", async || {
+                let next = caller.send(Method::GET, events, None, &[]).await;
+                (next.status() == 200).then_some(())
+            })
+            .await;
         })
         .await;
     });

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures::channel::oneshot;
 use futures::future::{Either, select};
+use futures::join;
+use partner_api::serve;
 use serde_json::json;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
-use super::support::with_api;
+use super::support::{Api, with_api};
 use crate::support::{on_platform, until};
 
 /// A way to Temporal that can be cut.
@@ -128,5 +131,48 @@ fn without_temporal_the_answer_is_503_and_with_it_the_api_recovers() {
             up().await;
         }));
         select(carried, tested).await;
+    });
+}
+
+#[test]
+fn whoever_waits_is_answered_when_the_process_stops() {
+    on_platform(async |host| {
+        let name = "api-stop";
+        let config = host.config(&[
+            ("PARTNER__TEMPORAL__TASK_QUEUE", name),
+            ("PARTNER__API__ADDRESS", "127.0.0.1:0"),
+            ("PARTNER__API__SHUTDOWN_GRACE", "30s"),
+        ]);
+        let (ready, is_ready) = oneshot::channel();
+        let (stop, is_stopped) = oneshot::channel::<()>();
+        let stopped = async {
+            let _ = is_stopped.await;
+        };
+        let served = serve(config, stopped, |at| {
+            let _ = ready.send(at);
+        });
+        let tested = async {
+            let api = Api::at(host, name, is_ready.await.expect("the API serves")).await;
+            let caller = api.admin().await;
+            // Nobody works on this queue: without the stop, the answer would take the whole wait.
+            let reminder = json!({ "userId": name, "reminderType": "visit", "message": "m",
+                "scheduledTime": "2020-01-01T00:00:00Z" });
+            let waiting = caller.post("/api/v1/reminders?wait=30", &reminder);
+            let stopping = async {
+                until("the reminder is started", async || {
+                    let process = api
+                        .stage
+                        .processes()
+                        .process("reminder-visit-api-stop-2020-01-01T00:00:00Z");
+                    process.describe().await.ok()
+                })
+                .await;
+                drop(stop);
+            };
+            let (answer, ()) = join!(waiting, stopping);
+            answer.expect(202);
+        };
+        let (served, ()) = join!(Box::pin(served), tested);
+        assert!(served.expect("the API serves"), "a request was cut off");
     });
 }

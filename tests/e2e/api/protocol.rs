@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use partner_api::auth::Scope;
 use reqwest::Method;
 use serde_json::json;
@@ -201,6 +203,32 @@ fn the_description_and_its_page_are_served() {
             assert!(status == 200 && page.contains("Swagger UI"), "{page}");
             let (status, page) = get("/api/docs/swagger-ui-bundle.js").await;
             assert!(status == 200 && page.len() > 100_000, "{status}");
+        })
+        .await;
+    });
+}
+
+#[test]
+fn what_the_database_cannot_keep_is_refused_at_the_door() {
+    on_platform(async |host| {
+        with_api(host, "api-nul", &[], async |api| {
+            let caller = api.admin().await;
+            let body = json!({ "userId": "u", "message": "a\0b", "type": "info", "metadata": { "x": ["\0"] } });
+            let answer = caller.post("/api/v1/notifications", &body).await.expect(400);
+            assert_eq!(answer.fields(), BTreeSet::from(["message", "metadata.x[0]"]));
+            caller.get("/api/v1/users/a%00b/inbox").await.expect(400);
+            caller.get("/api/v1/workflows/a%00b").await.expect(404);
+            for position in [
+                json!({ "at": "2026-01-01T00:00:00Z", "id": "a\0b" }),
+                json!({ "at": "-200000-01-01T00:00:00Z", "id": "a" }),
+                json!("x"),
+            ] {
+                let cursor = URL_SAFE_NO_PAD.encode(position.to_string());
+                caller.get(&format!("/api/v1/reviews?cursor={cursor}")).await.expect(400);
+            }
+            let long = json!({ "userId": "u", "reminderType": "x".repeat(5_000), "message": "m",
+                "scheduledTime": "2126-01-01T00:00:00Z" });
+            caller.post("/api/v1/reminders", &long).await.expect(400);
         })
         .await;
     });

@@ -8,7 +8,7 @@ use futures::join;
 use jsonschema::Validator;
 use partner_api::auth::{Scope, Secret};
 use partner_api::repository::{KeyRepository, NewKey};
-use partner_api::{description, serve};
+use partner_api::{Ready, description, serve};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -68,7 +68,6 @@ pub(crate) async fn with_api(
     variables: &[(&str, &str)],
     test: impl AsyncFnOnce(&Api),
 ) {
-    let stage = Stage::new(host, name).await;
     let mut all = vec![
         ("PARTNER__TEMPORAL__TASK_QUEUE", name),
         ("PARTNER__API__ADDRESS", "127.0.0.1:0"),
@@ -86,16 +85,7 @@ pub(crate) async fn with_api(
         let _ = ready.send(at);
     });
     let tested = async {
-        let ready = is_ready.await.expect("the API serves");
-        let api = Api {
-            stage,
-            url: format!("http://{}", ready.address),
-            http: Client::builder()
-                .timeout(PATIENCE)
-                .no_proxy()
-                .build()
-                .expect("a client"),
-        };
+        let api = Api::at(host, name, is_ready.await.expect("the API serves")).await;
         test(&api).await;
         drop(stop);
     };
@@ -104,6 +94,16 @@ pub(crate) async fn with_api(
 }
 
 impl Api {
+    /// The API that serves there, with a stage of its name.
+    pub(super) async fn at(host: &'static Host, name: &str, ready: Ready) -> Self {
+        let http = Client::builder().timeout(PATIENCE).no_proxy().build();
+        Self {
+            stage: Stage::new(host, name).await,
+            url: format!("http://{}", ready.address),
+            http: http.expect("a client"),
+        }
+    }
+
     pub(crate) fn keys(&self) -> KeyRepository {
         KeyRepository::new(self.stage.shop().pool().clone())
     }

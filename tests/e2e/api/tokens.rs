@@ -105,3 +105,31 @@ fn a_token_of_the_provider_is_its_users_and_no_other_is_taken() {
         .await;
     });
 }
+
+#[test]
+fn a_provider_that_is_down_is_asked_once_and_nobody_waits_for_it() {
+    on_platform(async |host| {
+        let provider = MockServer::start().await;
+        Mock::given(method("GET"))
+            .respond_with(ResponseTemplate::new(500))
+            .expect(1)
+            .mount(&provider)
+            .await;
+        let url = provider.uri();
+        let variables = [
+            ("PARTNER__API__JWT__JWKS_URL", url.as_str()),
+            ("PARTNER__API__JWT__ISSUER", "https://id.example.com/"),
+            ("PARTNER__API__JWT__AUDIENCE", "partner-platform"),
+        ];
+        with_api(host, "api-jwks-down", &variables, async |api| {
+            let ana = api.with(token("k1", &claims(&json!({}))));
+            for _ in 0..3 {
+                let answer = ana.get("/api/v1/workflows").await.expect(503);
+                assert!(!answer.header("retry-after").is_empty());
+            }
+            // Keys of programs need no provider.
+            api.admin().await.get("/api/v1/workflows").await.expect(200);
+        })
+        .await;
+    });
+}

@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use partner_core::config::JwtConfig;
+use partner_core::ids::UserId;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -39,12 +40,22 @@ const LEEWAY: u64 = 30;
 pub(crate) struct TokenVerifier {
     config: JwtConfig,
     client: reqwest::Client,
-    keys: Mutex<Option<Keys>>,
+    keys: Mutex<Keys>,
 }
 
+#[derive(Default)]
 struct Keys {
-    set: JwkSet,
-    read_at: Instant,
+    set: Option<JwkSet>,
+    /// When they were last read.
+    read_at: Option<Instant>,
+    /// When that was last tried.
+    tried_at: Option<Instant>,
+}
+
+impl Keys {
+    fn find(&self, id: &str) -> Option<&Jwk> {
+        self.set.as_ref()?.find(id)
+    }
 }
 
 /// What a token says.
@@ -66,7 +77,7 @@ impl TokenVerifier {
             .timeout(TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .build()
-            .map_err(ApiError::Keys)?;
+            .map_err(|error| ApiError::Defect(error.to_string()))?;
         Ok(Self {
             config,
             client,
@@ -94,6 +105,8 @@ impl TokenVerifier {
         let claims = decode::<Claims>(token, &key, &validation)
             .map_err(|_| UNKNOWN)?
             .claims;
+        // Whom the database cannot know is nobody.
+        UserId::parse(&*claims.sub).map_err(|_| UNKNOWN)?;
         Ok(caller(claims))
     }
 
@@ -101,27 +114,29 @@ impl TokenVerifier {
     async fn key(&self, id: &str) -> Result<Option<DecodingKey>> {
         // Held while the keys are read: the others wait for the same answer.
         let mut keys = self.keys.lock().await;
-        let must_read = match &*keys {
-            None => true,
-            Some(known) => {
-                let age = known.read_at.elapsed();
-                age > self.config.keys_ttl || (known.set.find(id).is_none() && age > SOONEST)
-            }
-        };
-        if must_read {
+        let is_old = keys
+            .read_at
+            .is_none_or(|at| at.elapsed() > self.config.keys_ttl);
+        let is_known = keys.find(id).is_some();
+        let was_tried = keys.tried_at.is_some_and(|at| at.elapsed() < SOONEST);
+        if (is_old || !is_known) && !was_tried {
+            keys.tried_at = Some(Instant::now());
             match self.read().await {
                 Ok(set) => {
-                    let read_at = Instant::now();
-                    *keys = Some(Keys { set, read_at });
+                    keys.set = Some(set);
+                    keys.read_at = keys.tried_at;
                 }
                 // Keys that were good a while ago are better than nobody signed in.
-                Err(error) if keys.is_some() => {
-                    tracing::warn!(%error, "the identity provider's keys cannot be read, the known ones are used");
+                Err(error) => {
+                    let error = partner_core::error::chain(&error);
+                    tracing::error!(error, "the identity provider's keys cannot be read");
                 }
-                Err(error) => return Err(ApiError::Keys(error)),
             }
         }
-        let key = keys.as_ref().and_then(|keys| keys.set.find(id));
+        if keys.set.is_none() {
+            return Err(ApiError::NoKeys);
+        }
+        let key = keys.find(id);
         Ok(key.and_then(|key| DecodingKey::from_jwk(key).ok()))
     }
 

@@ -8,7 +8,6 @@ use partner_core::workflow_id;
 use partner_user::workflows::send_notification::SendNotificationWorkflowInput;
 use partner_user::workflows::user_onboarding::{UserOnboardingInput, UserOnboardingResult};
 use serde::Serialize;
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::notifications::notification_id;
@@ -17,7 +16,7 @@ use crate::auth::{Caller, Scope};
 use crate::error::{ApiError, FieldProblem, Result};
 use crate::extract::Path;
 use crate::progress::WorkflowState;
-use crate::start::{StartRequest, Started, finish};
+use crate::start::{StartRequest, Started, finish, in_time};
 use crate::state::ApiState;
 use crate::visibility::find;
 
@@ -57,7 +56,7 @@ pub(crate) async fn execute_onboarding(
     let id = workflow_id::onboarding(&request.input().user_id);
     let id = request.begin(id).await?;
     let api = &request.api;
-    let Ok(ended) = timeout(api.config.max_wait, finish(api, &id)).await else {
+    let Some(ended) = in_time(api, api.config.max_wait, finish(api, &id)).await else {
         return Ok(Started::new(id).accepted());
     };
     let ended = ended?;

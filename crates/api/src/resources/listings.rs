@@ -18,7 +18,7 @@ use super::show;
 use crate::auth::{Caller, Scope};
 use crate::error::{ApiError, FieldProblem, Result};
 use crate::extract::{Body, Path, Query};
-use crate::progress::WorkflowState;
+use crate::progress::{WorkflowState, state};
 use crate::start::{Start, StartRequest, StartResponses, WaitQuery};
 use crate::state::ApiState;
 
@@ -87,6 +87,10 @@ pub(crate) async fn approval(
     Path(listing): Path<String>,
 ) -> Result<Json<WorkflowState>> {
     let id = workflow_id::listing_approval(&listing_id(listing)?);
+    // Whoever decides must see what about, whosever it is.
+    if caller.require(Scope::Review).is_ok() {
+        return Ok(Json(state(&api, &id).await?));
+    }
     show(&api, &caller, &id).await
 }
 

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use chrono::{DateTime, Utc};
 use partner_listing::repository::QueuedReview;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -10,7 +9,7 @@ use utoipa::ToSchema;
 use crate::auth::{Caller, Scope};
 use crate::error::Result;
 use crate::extract::Query;
-use crate::paging::{PageQuery, cursor};
+use crate::paging::{PageQuery, Position, cursor};
 use crate::state::ApiState;
 
 /// A page of the queue.
@@ -36,15 +35,20 @@ pub(crate) async fn list(
 ) -> Result<Json<ReviewPage>> {
     caller.require(Scope::Review)?;
     let limit = page.limit()? as usize;
-    let after: Option<(DateTime<Utc>, String)> = page.cursor()?;
-    let after = after.as_ref().map(|(at, id)| (*at, id.as_str()));
+    let after = page.position()?;
+    let after = after.as_ref().map(|after| (after.at, after.id.as_str()));
     // One more than wanted tells whether there are more.
     let most = i64::try_from(limit + 1).unwrap_or(i64::MAX);
     let mut reviews = api.within(api.reviews.queue(after, most)).await?;
     let has_more = reviews.len() > limit;
     reviews.truncate(limit);
     let last = reviews.last().filter(|_| has_more);
-    let next_cursor = last.map(|last| cursor(&(last.submitted_at, &last.listing_id)));
+    let next_cursor = last.map(|last| {
+        cursor(&Position {
+            at: last.submitted_at,
+            id: last.listing_id.clone(),
+        })
+    });
     Ok(Json(ReviewPage {
         next_cursor: next_cursor.transpose()?,
         reviews,

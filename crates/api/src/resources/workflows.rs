@@ -4,6 +4,9 @@
     reason = "utoipa writes several parameter lists so"
 )]
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -11,7 +14,6 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, Utc};
 use partner_core::catalog::{Catalog, Kind};
 use partner_core::client::{Filter, Status, Summary};
 use serde::{Deserialize, Serialize};
@@ -23,7 +25,7 @@ use crate::auth::{Caller, Scope};
 use crate::error::{ApiError, Result};
 use crate::events;
 use crate::extract::{Body, Path, Query};
-use crate::paging::{PageQuery, cursor};
+use crate::paging::{PageQuery, Position, cursor, invalid_cursor};
 use crate::progress::{WorkflowState, state};
 use crate::repository::Owned;
 use crate::state::{Api, ApiState};
@@ -39,6 +41,9 @@ pub(crate) struct WorkflowPage {
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
+
+/// How much later there may be room for another stream.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Which workflows.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
@@ -102,8 +107,7 @@ async fn of_all(api: &Api, filter: &Filter, page: &PageQuery) -> Result<Workflow
     let size = i32::try_from(page.limit()?).unwrap_or(i32::MAX);
     let after: Option<String> = page.cursor()?;
     let after = after.map(|after| STANDARD.decode(after)).transpose();
-    let after =
-        after.map_err(|_| ApiError::field("cursor", "expected the nextCursor of another page"))?;
+    let after = after.map_err(|_| invalid_cursor())?;
     let page = api
         .temporal
         .ask(async |client| client.page(filter, size, after.unwrap_or_default()).await)
@@ -118,10 +122,9 @@ async fn of_all(api: &Api, filter: &Filter, page: &PageQuery) -> Result<Workflow
 /// Those that were started for the user through the API: Temporal does not know whose they are.
 async fn of_user(api: &Api, filter: Filter, user: &str, page: &PageQuery) -> Result<WorkflowPage> {
     let limit = page.limit()?;
-    let before: Option<(DateTime<Utc>, String)> = page.cursor()?;
-    let before = before.map(|(created_at, workflow_id)| Owned {
-        workflow_id,
-        created_at,
+    let before = page.position()?.map(|before| Owned {
+        workflow_id: before.id,
+        created_at: before.at,
     });
     let owned = api.workflows.of_user(user, before.as_ref(), limit.into());
     let owned = api.within(owned).await?;
@@ -132,7 +135,12 @@ async fn of_user(api: &Api, filter: Filter, user: &str, page: &PageQuery) -> Res
         });
     };
     let is_whole = owned.len() == limit as usize;
-    let next = is_whole.then(|| cursor(&(last.created_at, &last.workflow_id)));
+    let next = is_whole.then(|| {
+        cursor(&Position {
+            at: last.created_at,
+            id: last.workflow_id.clone(),
+        })
+    });
     let next_cursor = next.transpose()?;
     let filter = Filter {
         ids: owned.into_iter().map(|owned| owned.workflow_id).collect(),
@@ -181,9 +189,14 @@ pub(crate) async fn events(
 ) -> Result<Response> {
     caller.require(Scope::Read)?;
     find(&api, &caller, &id).await?;
+    let streams = Arc::clone(&api.streams);
+    let place = streams.try_acquire_owned();
+    let place = place.map_err(|_| ApiError::TooManyRequests(PATIENCE))?;
     // A workflow that there is not is an error, not a stream.
     let first = state(&api, &id).await?;
-    let stream = events::of(api, id, first, |state| {
+    let stream = events::of(api, id, first, move |state| {
+        // For as long as the stream lasts.
+        let _ = &place;
         Event::default().event("status").json_data(state)
     });
     Ok(Sse::new(stream)

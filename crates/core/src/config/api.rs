@@ -21,6 +21,8 @@ pub struct ApiConfig {
     /// How long a stream of events lasts at most; its reader then asks for it again.
     #[serde(with = "humantime_serde")]
     pub max_stream: Duration,
+    /// How many streams of events there may be at once.
+    pub max_streams: NonZeroUsize,
     /// How many bytes the body of a request may have.
     pub max_body_bytes: NonZeroUsize,
     /// How many requests a caller may make a second, in the long run.
