@@ -1,17 +1,20 @@
 //! One API process, from configuration to its end.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use futures::future::{Either, select};
 use partner_core::config::Config;
 use partner_core::database::{self, DatabaseError, check_schema};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
 use crate::description::described_routes;
 use crate::error::ApiError;
+use crate::repository::RequestRepository;
 use crate::router::router;
 use crate::schemas::Schemas;
 use crate::state::ApiState;
@@ -63,6 +66,7 @@ pub async fn serve(
     let schemas = Schemas::of(&description)?;
     let (stopping, is_stopping) = watch::channel(false);
     let state = ApiState::new(&config, pool.clone(), schemas, is_stopping.clone())?;
+    let requests = RequestRepository::new(pool.clone());
     let address = config.api.address;
     let listen = |source| ServeError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(listen)?;
@@ -84,7 +88,10 @@ pub async fn serve(
         timeout(grace, std::future::pending::<()>()).await
     };
     let server = std::pin::pin!(server.into_future());
-    let ended = match select(server, std::pin::pin!(deadline)).await {
+    let ttl = config.api.idempotency_ttl;
+    let kept = std::pin::pin!(forget_old_keys(&requests, ttl));
+    let deadline = std::pin::pin!(deadline);
+    let ended = match select(server, select(deadline, kept)).await {
         Either::Left((result, _)) => {
             result.map_err(ServeError::Serve)?;
             true
@@ -93,4 +100,25 @@ pub async fn serve(
     };
     pool.close().await;
     Ok(ended)
+}
+
+/// How often old idempotency keys are forgotten.
+const ROUND: Duration = Duration::from_hours(1);
+
+/// Forgets old idempotency keys for as long as the process serves. What fails is tried again.
+async fn forget_old_keys(requests: &RequestRepository, ttl: Duration) -> Infallible {
+    let mut rounds = interval(ROUND);
+    loop {
+        rounds.tick().await;
+        loop {
+            match requests.forget(ttl).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "old idempotency keys cannot be forgotten");
+                    break;
+                }
+            }
+        }
+    }
 }

@@ -161,6 +161,35 @@ fn under_one_key_there_is_one_request() {
     });
 }
 
+#[test]
+fn an_old_key_is_forgotten_and_a_young_one_stays() {
+    on_platform(async |host| {
+        let stage = Stage::new(host, "api-old-keys").await;
+        let pool = stage.shop().pool();
+        sqlx::query(
+            "INSERT INTO api_requests (caller, key, request_hash, workflow_id, created_at)
+             VALUES ('api-old-keys', 'old', '', 'w', now() - interval '31 days'),
+                    ('api-old-keys', 'young', '', 'w', now() - interval '29 days')",
+        )
+        .execute(pool)
+        .await
+        .expect("two keys");
+        with_api(host, "api-old-keys", &[], async |_| {
+            let left = until("the old key is forgotten", async || {
+                let left: Vec<String> = sqlx::query_scalar(
+                    "SELECT key FROM api_requests WHERE caller = 'api-old-keys'",
+                )
+                .fetch_all(pool)
+                .await
+                .expect("the keys");
+                (left.len() < 2).then_some(left)
+            });
+            assert_eq!(left.await, ["young"]);
+        })
+        .await;
+    });
+}
+
 /// How often the same start is asked for.
 const REPEATS: usize = 10_000;
 

@@ -1,5 +1,7 @@
 //! Idempotency keys.
 
+use std::time::Duration;
+
 use sqlx::PgPool;
 
 /// What was asked under which idempotency key.
@@ -7,6 +9,9 @@ use sqlx::PgPool;
 pub(crate) struct RequestRepository {
     pool: PgPool,
 }
+
+/// How many keys are forgotten at once.
+const BATCH: i64 = 10_000;
 
 /// The first request under a key.
 pub(crate) struct First {
@@ -17,6 +22,24 @@ pub(crate) struct First {
 impl RequestRepository {
     pub(crate) const fn new(pool: PgPool) -> Self {
         Self { pool }
+    }
+
+    /// Forgets the keys that are older than this, a batch at a time; whether there may be more.
+    pub(crate) async fn forget(&self, ttl: Duration) -> Result<bool, sqlx::Error> {
+        let forgotten = sqlx::query!(
+            "DELETE FROM api_requests
+             WHERE (caller, key) IN (
+                 SELECT caller, key
+                 FROM api_requests
+                 WHERE created_at < now() - make_interval(secs => $1)
+                 LIMIT $2
+             )",
+            ttl.as_secs_f64(),
+            BATCH
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(i64::try_from(forgotten.rows_affected()).is_ok_and(|rows| rows == BATCH))
     }
 
     /// The first request of a caller under a key: this one, unless there was one before.

@@ -29,6 +29,9 @@ pub struct ApiConfig {
     pub requests_per_second: NonZeroU32,
     /// How many a caller that was quiet may make at once.
     pub request_burst: NonZeroU32,
+    /// How long an idempotency key stands for its request.
+    #[serde(with = "humantime_serde")]
+    pub idempotency_ttl: Duration,
     /// The origins whose pages may call the API from a browser; none without any.
     pub cors_origins: Vec<String>,
     /// How long requests under way may take to end after a signal to stop.

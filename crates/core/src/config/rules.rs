@@ -108,6 +108,10 @@ fn api_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
         "api.max_wait: at most 10 minutes",
     );
     rule(
+        api.idempotency_ttl >= Duration::from_hours(24),
+        "api.idempotency_ttl: at least 1 day, callers repeat what they are not sure of",
+    );
+    rule(
         api.cors_origins.iter().all(|origin| is_origin(origin)),
         "api.cors_origins: each is scheme://host, or with a port, such as https://portal.example.com; \"*\" is not taken",
     );
