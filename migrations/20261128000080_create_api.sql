@@ -10,7 +10,7 @@ CREATE TABLE api_keys (
     scopes       text[] NOT NULL
                  CONSTRAINT api_keys_scopes_known
                  CHECK (scopes <@ ARRAY['read', 'write', 'review', 'admin'] AND cardinality(scopes) > 0),
-    -- The user whose things are all that it sees; everyone's without one.
+    -- The user whose things are all that it sees, reviews apart; everyone's without one.
     user_id      text,
     created_at   timestamptz NOT NULL DEFAULT now(),
     expires_at   timestamptz,
@@ -29,16 +29,20 @@ CREATE TABLE api_requests (
     request_hash bytea NOT NULL,
     workflow_id  text NOT NULL,
     created_at   timestamptz NOT NULL DEFAULT now(),
+    -- When the workflow was started: from then on a repeat starts nothing, however that ended.
+    started_at   timestamptz,
     PRIMARY KEY (caller, key)
 );
 
 CREATE INDEX api_requests_by_age ON api_requests (created_at);
 
--- Whose the workflows are that were started through the API: what a caller who is bound to a user sees.
+-- Which workflows were started for whom: what a caller who is bound to a user finds in their list. Whether a
+-- run is theirs, its own memo says.
 CREATE TABLE api_workflows (
-    workflow_id text PRIMARY KEY,
+    workflow_id text NOT NULL,
     user_id     text NOT NULL,
-    created_at  timestamptz NOT NULL DEFAULT now()
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (workflow_id, user_id)
 );
 
 CREATE INDEX api_workflows_of_user ON api_workflows (user_id, created_at, workflow_id);

@@ -1,6 +1,7 @@
 //! The platform with a worker of its own: what `dev`, `demo` and `bench` run on.
 
 use anyhow::Context;
+use chrono::{DateTime, TimeDelta, Utc};
 use partner_api::auth::{Scope, Secret};
 use partner_api::repository::{KeyRepository, NewKey};
 use partner_core::client::ProcessClient;
@@ -158,7 +159,8 @@ impl Running {
             name: "partner dev",
             scopes: &[Scope::Admin],
             user_id: None,
-            expires_at: None,
+            // Long enough to try things, and not for ever in a database that others use too.
+            expires_at: Some(in_a_week()),
         };
         KeyRepository::new(pool.clone())
             .create(&secret, &key)
@@ -233,4 +235,12 @@ pub(crate) fn external() -> PlatformOptions {
         database_url: environment.remove("DATABASE_URL"),
         ..PlatformOptions::default()
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "when a key expires is about real time"
+)]
+fn in_a_week() -> DateTime<Utc> {
+    Utc::now() + TimeDelta::days(7)
 }

@@ -44,6 +44,8 @@ pub struct Caller {
     pub name: String,
     /// What they may.
     pub scopes: BTreeSet<Scope>,
+    /// Who they are, if that is a person, or a program that stands for one: they decide as nobody else.
+    pub person: Option<String>,
     /// The user whose things are all that they see; everyone's without one.
     pub user: Option<String>,
 }
@@ -64,9 +66,9 @@ impl Caller {
         Err(ApiError::Forbidden(message))
     }
 
-    /// Whether what belongs to this user is there for the caller.
-    pub(crate) fn sees(&self, user: &str) -> bool {
-        self.user.as_deref().is_none_or(|own| own == user)
+    /// Whether a workflow of this user, or of nobody, is there for the caller.
+    pub(crate) fn sees(&self, user: Option<&str>) -> bool {
+        self.user.is_none() || self.user.as_deref() == user
     }
 
     /// Refuses a caller who acts for somebody else.

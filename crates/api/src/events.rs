@@ -6,6 +6,7 @@ use futures::future::{Either, select};
 use futures::stream::{self, Stream};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+use crate::auth::Caller;
 use crate::progress::{WorkflowState, state};
 use crate::state::ApiState;
 
@@ -18,6 +19,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// While Temporal does not answer the stream is silent; what has changed by then follows.
 pub(crate) fn of<E, F>(
     api: ApiState,
+    caller: Caller,
     id: String,
     first: WorkflowState,
     event: F,
@@ -33,7 +35,7 @@ where
     stream::unfold(
         begun,
         move |(mut last, mut next, mut ticks, mut stopping, event)| {
-            let (api, id) = (api.clone(), id.clone());
+            let (api, caller, id) = (api.clone(), caller.clone(), id.clone());
             async move {
                 if last.as_ref().is_some_and(|last| last.closed_at.is_some()) {
                     return None;
@@ -54,7 +56,7 @@ where
                     if Instant::now() > end {
                         return None;
                     }
-                    next = state(&api, &id).await.ok();
+                    next = state(&api, &caller, &id).await.ok();
                 }
             }
         },

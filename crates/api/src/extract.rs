@@ -8,7 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use partner_core::wire::Wire;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Number, Value};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
@@ -63,7 +63,16 @@ impl<T: DeserializeOwned + ToSchema> FromRequest<ApiState> for Body<T> {
 /// How long a body may take to come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The texts that PostgreSQL cannot keep: a workflow would fail because of one long after the answer.
+/// Whether PostgreSQL could not keep a number: digits are kept as they come, however many.
+fn is_beyond(number: &Number) -> bool {
+    const MOST: usize = 1_000;
+    let text = number.to_string();
+    let exponent = text.split(['e', 'E']).nth(1).unwrap_or("0");
+    let exponent = exponent.trim_start_matches(['+', '-']).parse::<usize>();
+    text.len() > MOST || exponent.map_or(true, |exponent| exponent > MOST)
+}
+
+/// What PostgreSQL cannot keep: a workflow would fail because of one long after the answer.
 fn unstorable(body: &Value) -> Vec<FieldProblem> {
     fn look(value: &Value, place: &str, problems: &mut Vec<FieldProblem>) {
         match value {
@@ -71,6 +80,12 @@ fn unstorable(body: &Value) -> Vec<FieldProblem> {
                 problems.push(FieldProblem::new(
                     place,
                     "must not contain the character U+0000",
+                ));
+            }
+            Value::Number(number) if is_beyond(number) => {
+                problems.push(FieldProblem::new(
+                    place,
+                    "is beyond any number that is kept",
                 ));
             }
             Value::Array(items) => {

@@ -5,5 +5,5 @@ mod requests;
 mod workflows;
 
 pub use keys::{KeyRepository, NewKey};
-pub(crate) use requests::RequestRepository;
+pub(crate) use requests::{First, RequestRepository};
 pub(crate) use workflows::{Owned, WorkflowRepository};

@@ -26,7 +26,7 @@ use crate::auth::{Caller, Scope};
 use crate::error::{ApiError, Result};
 use crate::progress::{WorkflowState, state};
 use crate::state::{Api, ApiState};
-use crate::visibility::find;
+use crate::visibility::{find, may_change};
 
 /// Every route with its description.
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
@@ -78,8 +78,7 @@ pub(crate) struct ReasonBody {
 /// How a workflow stands, if the caller may see it.
 async fn show(api: &Api, caller: &Caller, id: &str) -> Result<Json<WorkflowState>> {
     caller.require(Scope::Read)?;
-    find(api, caller, id).await?;
-    Ok(Json(state(api, id).await?))
+    Ok(Json(state(api, caller, id).await?))
 }
 
 /// Sends a signal with a reason to a workflow that runs, if the caller may.
@@ -102,24 +101,18 @@ async fn tell(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// Asks a workflow that runs to stop. Temporal itself takes the request for one that has ended, and
-/// does nothing.
-async fn cancel(api: &Api, id: &str, reason: &str) -> Result<()> {
-    let has_ended = api
-        .temporal
-        .ask(async |client| {
-            let process = client.process(id);
-            let has_ended = process.describe().await?.summary.closed_at.is_some();
-            if !has_ended {
-                process.cancel_because(reason).await?;
-            }
-            Ok(has_ended)
-        })
-        .await?;
-    if has_ended {
+/// Asks a workflow that runs to stop, if the caller may. Temporal itself takes the request for one that has
+/// ended, and does nothing.
+async fn cancel(api: &Api, caller: &Caller, id: &str, reason: &str) -> Result<()> {
+    caller.require(Scope::Write)?;
+    let run = find(api, caller, id).await?;
+    may_change(caller, &run)?;
+    if run.closed_at.is_some() {
         return Err(ApiError::NotFound(format!("the workflow {id:?} has ended")));
     }
-    Ok(())
+    api.temporal
+        .ask(async |client| client.process(id).cancel_because(reason).await)
+        .await
 }
 
 /// Sends a signal to a workflow that runs.

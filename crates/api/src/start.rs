@@ -11,15 +11,15 @@ use futures::future::{Either, select};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 use crate::auth::{Caller, Scope};
 use crate::error::{ApiError, Result};
-use crate::extract::{Body, IdempotencyKey, problem};
+use crate::extract::{Body, IdempotencyKey, Query, problem};
 use crate::progress::{WorkflowState, ended};
+use crate::repository::First;
 use crate::state::{Api, ApiState};
 
 /// A body that starts a workflow.
@@ -42,8 +42,8 @@ pub(crate) trait Start: DeserializeOwned + ToSchema {
 #[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WaitQuery {
-    /// How many seconds to wait for the workflow's end; then the answer is 200 with how it ended. If
-    /// that takes longer, it is 202 all the same.
+    /// How many seconds to wait for the workflow's end, at most as many as are configured (30); then the
+    /// answer is 200 with how it ended. If that takes longer, it is 202 all the same.
     #[param(minimum = 0, maximum = 600)]
     wait: Option<u32>,
 }
@@ -93,17 +93,10 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 impl WaitQuery {
-    /// How long, as far as is allowed.
-    fn patience(self, most: Duration) -> Result<Option<Duration>> {
-        let Some(seconds) = self.wait.filter(|&seconds| seconds > 0) else {
-            return Ok(None);
-        };
-        let wait = Duration::from_secs(seconds.into());
-        if wait > most {
-            let message = format!("at most {} seconds", most.as_secs());
-            return Err(ApiError::field("wait", message));
-        }
-        Ok(Some(wait))
+    /// How long; at most as long as is allowed.
+    fn patience(self, most: Duration) -> Option<Duration> {
+        let seconds = self.wait.filter(|&seconds| seconds > 0)?;
+        Some(most.min(Duration::from_secs(seconds.into())))
     }
 }
 
@@ -124,6 +117,9 @@ pub(crate) struct StartRequest<T> {
     pub(crate) api: ApiState,
     pub(crate) caller: Caller,
     pub(crate) key: IdempotencyKey,
+    wait: WaitQuery,
+    /// A part of what is asked, also where the body says nothing of it.
+    path: String,
     body: Body<T>,
 }
 
@@ -133,13 +129,17 @@ impl<T: Start> FromRequest<ApiState> for StartRequest<T> {
     async fn from_request(request: Request, api: &ApiState) -> Result<Self> {
         let (mut parts, body) = request.into_parts();
         let caller = Caller::from_request_parts(&mut parts, api).await?;
-        let key = IdempotencyKey::from_request_parts(&mut parts, api).await?;
         caller.require(T::SCOPE)?;
+        let key = IdempotencyKey::from_request_parts(&mut parts, api).await?;
+        let Query(wait) = Query::from_request_parts(&mut parts, api).await?;
+        let path = parts.uri.path().to_owned();
         let body = Body::from_request(Request::from_parts(parts, body), api).await?;
         Ok(Self {
             api: api.clone(),
             caller,
             key,
+            wait,
+            path,
             body,
         })
     }
@@ -152,38 +152,98 @@ impl<T: Start> StartRequest<T> {
     }
 
     /// Starts the workflow under this id, and waits for it if asked to.
-    pub(crate) async fn start(self, id: String, wait: WaitQuery) -> Result<Response> {
-        let patience = wait.patience(self.api.config.max_wait)?;
+    pub(crate) async fn start(self, id: String) -> Result<Response> {
         let id = self.begin(id).await?;
-        let Some(patience) = patience else {
+        let Some(patience) = self.wait.patience(self.api.config.max_wait) else {
             return Ok(Started::new(id).accepted());
         };
-        match in_time(&self.api, patience, finish(&self.api, &id)).await {
-            Some(state) => Ok(Json(state?).into_response()),
-            None => Ok(Started::new(id).accepted()),
+        match in_time(&self.api, patience, finish(&self.api, &self.caller, &id)).await {
+            Some(Ok(state)) => Ok(Json(state).into_response()),
+            // It is under way, whatever became of the waiting.
+            Some(Err(_)) | None => Ok(Started::new(id).accepted()),
         }
     }
 
     /// Starts the workflow, or joins the one that there is: the one of this id, or of the first request
     /// under the same key. Answers with its id.
     pub(crate) async fn begin(&self, mut id: String) -> Result<String> {
-        let (api, caller, input) = (&self.api, &self.caller, &self.body.value);
-        caller.act_for(input.user())?;
+        let input = &self.body.value;
+        self.caller.act_for(input.user())?;
         input
             .check()
             .map_err(|message| ApiError::Invalid(vec![problem(&message)]))?;
+        if id.len() > LONGEST_ID {
+            let message = format!("the ids are too long together: {} bytes", id.len());
+            return Err(ApiError::field("", message));
+        }
         if let Some(key) = &self.key.0 {
-            id = claim(api, caller, key, (T::WORKFLOW, &self.body.raw), id).await?;
+            let first = self.claim(key, &id).await?;
+            id = first.workflow_id;
+            if first.is_started {
+                return Ok(id);
+            }
         }
-        if let Some(user) = input.user() {
-            own(api, caller, &id, user).await?;
+        match input.user() {
+            Some(user) => self.start_for(&id, user).await?,
+            None => self.start_as(&id).await?,
         }
-        api.temporal
-            .ask(async |client| client.start(T::WORKFLOW, &id, &self.body.raw).await)
-            .await?;
+        if let Some(key) = &self.key.0 {
+            let noted = self.api.requests.started(&self.caller.id, key);
+            self.api.within(noted).await?;
+        }
         Ok(id)
     }
+
+    /// The first request under this key; another request under it is refused.
+    async fn claim(&self, key: &str, id: &str) -> Result<First> {
+        // Objects are in the order of their names: the same fields are the same request.
+        let hash = Sha256::digest(format!("{}\n{}\n{}", T::WORKFLOW, self.path, self.body.raw));
+        let first = self.api.requests.claim(&self.caller.id, key, &hash, id);
+        let first = self.api.within(first).await?;
+        if first.request_hash == hash.as_slice() {
+            return Ok(first);
+        }
+        Err(ApiError::Conflict(
+            "Idempotency-Key: another request came under this key, take a new one".to_owned(),
+        ))
+    }
+
+    async fn start_as(&self, id: &str) -> Result<()> {
+        self.api
+            .temporal
+            .ask(async |client| {
+                client.start(T::WORKFLOW, id, &self.body.raw).await?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// The run itself says whose it is. A run that is somebody else's is none to join: it is there, and
+    /// the answer would tell of it.
+    async fn start_for(&self, id: &str, user: &str) -> Result<()> {
+        let added = self.api.workflows.add(id, user);
+        self.api.within(added).await?;
+        let run = self
+            .api
+            .temporal
+            .ask(async |client| {
+                let started = client.start_for(T::WORKFLOW, id, &self.body.raw, user);
+                Ok(started.await?.describe().await?.summary)
+            })
+            .await?;
+        // Whoever is bound to nobody may join what was started without the API.
+        let may_join = run.user_id.is_none() && self.caller.user.is_none();
+        if may_join || run.user_id.as_deref() == Some(user) {
+            return Ok(());
+        }
+        Err(ApiError::Conflict(format!(
+            "a workflow {id:?} exists, and is not this user's"
+        )))
+    }
 }
+
+/// The longest workflow id, in bytes: Temporal on an SQL database keeps no longer one.
+const LONGEST_ID: usize = 255;
 
 /// What comes within so long, and before this process is to stop.
 pub(crate) async fn in_time<T>(
@@ -201,7 +261,7 @@ pub(crate) async fn in_time<T>(
 }
 
 /// The workflow's end, however long it takes.
-pub(crate) async fn finish(api: &Api, id: &str) -> Result<WorkflowState> {
+pub(crate) async fn finish(api: &Api, caller: &Caller, id: &str) -> Result<WorkflowState> {
     let client = api.temporal.client().await?;
     let process = client.process(id);
     let how = process.ended().await?;
@@ -209,52 +269,7 @@ pub(crate) async fn finish(api: &Api, id: &str) -> Result<WorkflowState> {
         .temporal
         .ask(async |client| client.process(id).describe().await)
         .await?;
-    Ok(ended(description, how))
-}
-
-/// The workflow of the first request under this key; another request under it is refused.
-async fn claim(
-    api: &Api,
-    caller: &Caller,
-    key: &str,
-    (workflow, input): (&str, &Value),
-    id: String,
-) -> Result<String> {
-    // Objects are in the order of their names: the same fields are the same request.
-    let hash = Sha256::digest(format!("{workflow}\n{input}"));
-    let first = api.requests.claim(&caller.id, key, &hash, &id);
-    let first = api.within(first).await?;
-    if first.request_hash == hash.as_slice() {
-        return Ok(first.workflow_id);
-    }
-    Err(ApiError::Conflict(
-        "Idempotency-Key: another request came under this key, take a new one".to_owned(),
-    ))
-}
-
-/// Writes down whose the workflow is. One that is somebody else's, or that there was before anybody
-/// said whose it is, is none that a bound caller may join.
-async fn own(api: &Api, caller: &Caller, id: &str, user: &str) -> Result<()> {
-    if caller.user.is_some() && api.within(api.workflows.owner(id)).await?.is_none() {
-        let asked = api
-            .temporal
-            .ask(async |client| client.process(id).describe().await);
-        match asked.await {
-            Err(ApiError::NotFound(_)) => {}
-            Ok(_) => return Err(taken(id)),
-            Err(error) => return Err(error),
-        }
-    }
-    let owner = api.within(api.workflows.own(id, user)).await?;
-    if caller.sees(&owner) {
-        Ok(())
-    } else {
-        Err(taken(id))
-    }
-}
-
-fn taken(id: &str) -> ApiError {
-    ApiError::Conflict(format!("a workflow {id:?} exists, and is not this user's"))
+    Ok(ended(description, how).told_to(caller))
 }
 
 #[cfg(test)]

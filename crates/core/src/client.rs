@@ -18,12 +18,12 @@ use temporalio_client::{
     WorkflowIdReusePolicy, WorkflowQueryOptions, WorkflowSignalOptions, WorkflowStartOptions,
     WorkflowTerminateOptions,
 };
-use temporalio_common::UntypedWorkflow;
 use temporalio_common::data_converters::RawValue;
 use temporalio_common::error::IncomingError;
 use temporalio_common::protos::temporal::api::failure::v1::Failure;
 use temporalio_common::protos::temporal::api::failure::v1::failure::FailureInfo;
 use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
+use temporalio_common::{MemoValues, UntypedWorkflow};
 
 use crate::cost::{self, Cost};
 use crate::error::ErrorCode;
@@ -114,14 +114,21 @@ impl ClientError {
         }
     }
 
-    /// Whether the service refuses what was asked: asking again would not help.
-    pub fn is_refused(&self) -> bool {
+    /// Whether a page may not be there because it was asked for by a place that is none of Temporal's: some
+    /// of its stores take that for an error of their own.
+    pub fn may_be_about_page(&self) -> bool {
         self.status().is_some_and(|status| {
             matches!(
                 status.code(),
-                Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange
+                Code::Unknown | Code::Internal | Code::InvalidArgument
             )
         })
+    }
+
+    /// Whether the service refuses what was asked: asking again would not help.
+    pub fn is_refused(&self) -> bool {
+        self.status()
+            .is_some_and(|status| matches!(status.code(), Code::InvalidArgument | Code::OutOfRange))
     }
 }
 
@@ -158,6 +165,9 @@ pub enum Updated {
         message: String,
     },
 }
+
+/// The name in a process's memo under which its user stands.
+const OWNER: &str = "userId";
 
 /// Starts processes on one task queue.
 #[derive(Clone)]
@@ -196,10 +206,20 @@ impl ProcessClient {
         id: &str,
         input: &Value,
     ) -> Result<Process, ClientError> {
+        self.start_with(workflow, id, input, self.options(id)).await
+    }
+
+    async fn start_with(
+        &self,
+        workflow: &str,
+        id: &str,
+        input: &Value,
+        options: WorkflowStartOptions,
+    ) -> Result<Process, ClientError> {
         let workflow = UntypedWorkflow::new(workflow);
         match self
             .client
-            .start_workflow(workflow, raw(input), self.options(id))
+            .start_workflow(workflow, raw(input), options)
             .await
         {
             Ok(handle) => Ok(Process {
@@ -213,6 +233,21 @@ impl ProcessClient {
             }),
             Err(error) => Err(ClientError::Start(Box::new(error))),
         }
+    }
+
+    /// The same for a user, whose it is from then on: [`Summary::user_id`] tells.
+    pub async fn start_for(
+        &self,
+        workflow: &str,
+        id: &str,
+        input: &Value,
+        user: &str,
+    ) -> Result<Process, ClientError> {
+        let mut memo = MemoValues::new();
+        memo.insert(OWNER, user.to_owned());
+        let mut options = self.options(id);
+        options.memo = Some(memo);
+        self.start_with(workflow, id, input, options).await
     }
 
     /// Starts a process that finds a signal waiting when it begins.

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::support::{Api, Caller, DESCRIPTION, with_api};
-use crate::support::on_platform;
+use crate::support::{on_platform, until};
 
 /// Every described operation but the probes, with something in the place of its parameters.
 fn operations() -> Vec<(Method, String)> {
@@ -189,6 +189,11 @@ fn a_caller_who_is_bound_to_a_user_sees_and_starts_what_is_theirs_alone() {
                 .map(|run| run["workflowId"].as_str().expect("an id"))
                 .collect();
             assert!(ids.iter().all(|id| id.contains(ana)), "{ids:?}");
+            until("it is listed", async || {
+                let listed = own.get("/api/v1/workflows").await.expect(200).body;
+                listed.to_string().contains(ana).then_some(())
+            })
+            .await;
         })
         .await;
     });
@@ -208,6 +213,72 @@ fn nobody_joins_a_workflow_that_is_somebody_elses() {
             own.post("/api/v1/payments", &mine).await.expect(409);
             own.get("/api/v1/payments/api-joins").await.expect(404);
             own.post("/api/v1/payments/api-joins/cancel", &json!({})).await.expect(404);
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_run_is_whose_it_was_started_for_and_not_of_who_was_first_to_name_it() {
+    on_platform(async |host| {
+        with_api(host, "api-owner", &[], async |api| {
+            let payment = |user: &str| {
+                json!({ "orderId": "api-owner", "userId": user, "amount": 1,
+                "currency": "EUR", "paymentMethod": "card" })
+            };
+            let ana = api.caller(&[Scope::Read, Scope::Write], Some("ana")).await;
+            let ben = api.caller(&[Scope::Read, Scope::Write], Some("ben")).await;
+            let shop = api.admin().await;
+            let path = "/api/v1/payments";
+            // The order is Ben's; Ana's run would fail, and until then it is in the way.
+            ana.post(path, &payment("ana")).await.expect(202);
+            shop.post(path, &payment("ben")).await.expect(409);
+            ben.post(path, &payment("ben")).await.expect(409);
+            let first = api.stage.processes().process("payment-api-owner");
+            first.terminate("the test goes on").await.expect("ended");
+            shop.post(path, &payment("ben")).await.expect(202);
+            ana.get("/api/v1/payments/api-owner").await.expect(404);
+            ana.post("/api/v1/payments/api-owner/cancel", &json!({}))
+                .await
+                .expect(404);
+            let details = "/api/v1/workflows/payment-api-owner/queries/getDetails";
+            ana.get(details).await.expect(404);
+            ben.get("/api/v1/payments/api-owner").await.expect(200);
+        })
+        .await;
+    });
+}
+
+#[test]
+fn who_gets_a_report_is_an_administrators_to_say_also_by_signal() {
+    on_platform(async |host| {
+        with_api(host, "api-report", &[], async |api| {
+            let report = json!({ "reportType": "sales", "recipients": ["x@example.com"],
+                "scheduleTime": "2126-02-03T00:00:00Z" });
+            let started = api
+                .admin()
+                .await
+                .post("/api/v1/reports", &report)
+                .await
+                .expect(202)
+                .body;
+            let status = started["statusUrl"].as_str().expect("a path");
+            let writer = api.caller(&[Scope::Read, Scope::Write], None).await;
+            writer.get(status).await.expect(200);
+            let change = json!({ "payload": { "recipients": ["me@example.com"] } });
+            writer
+                .post(&format!("{status}/signals/updateConfig"), &change)
+                .await
+                .expect(403);
+            writer
+                .post(&format!("{status}/cancel"), &json!({}))
+                .await
+                .expect(403);
+            api.admin()
+                .await
+                .post(&format!("{status}/cancel"), &json!({}))
+                .await
+                .expect(202);
         })
         .await;
     });

@@ -40,6 +40,16 @@ fn a_decision_is_answered_once_and_the_second_reviewer_hears_who_was_first() {
             let worker = api.stage.worker().await;
             let caller = api.admin().await;
             under_review(&caller, "api-decisions").await;
+            let owner = api
+                .caller(&[Scope::Review, Scope::Write], Some("api-owner"))
+                .await;
+            let own = json!({ "decision": "approve" });
+            owner
+                .post("/api/v1/listings/api-decisions/decision", &own)
+                .await
+                .expect(403);
+            let signal = "/api/v1/workflows/listing-approval-api-decisions/signals/approve";
+            owner.post(signal, &json!({})).await.expect(403);
             let reviewer = api.caller(&[Scope::Review], Some("rita")).await;
             let seen = reviewer
                 .get("/api/v1/listings/api-decisions/approval")
@@ -65,6 +75,9 @@ fn a_decision_is_answered_once_and_the_second_reviewer_hears_who_was_first() {
                 ),
                 (&json!("approve"), &json!("rita"), &json!("human"))
             );
+            // Asked again because no answer came, the reviewer hears the same.
+            let again = reviewer.post(path, &approve).await;
+            assert!(again.status == 404 || again.body == decided, "{again:?}");
             let second = json!({ "decision": "reject", "reviewer": "rob" });
             let refused = caller.post(path, &second).await;
             assert!(matches!(refused.status, 404 | 409), "{refused:?}");

@@ -141,7 +141,7 @@ fn whoever_waits_is_answered_when_the_process_stops() {
         let config = host.config(&[
             ("PARTNER__TEMPORAL__TASK_QUEUE", name),
             ("PARTNER__API__ADDRESS", "127.0.0.1:0"),
-            ("PARTNER__API__SHUTDOWN_GRACE", "30s"),
+            ("PARTNER__API__SHUTDOWN_GRACE", "10s"),
         ]);
         let (ready, is_ready) = oneshot::channel();
         let (stop, is_stopped) = oneshot::channel::<()>();

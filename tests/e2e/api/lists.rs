@@ -1,5 +1,7 @@
 //! Inboxes and workflows, page by page.
 
+use std::collections::BTreeSet;
+
 use partner_api::auth::Scope;
 use serde_json::{Value, json};
 
@@ -94,7 +96,7 @@ fn workflows_are_listed_page_by_page_and_by_type_and_status() {
             let cursor = first["nextCursor"].as_str().expect("a cursor");
             let path = format!("/api/v1/workflows?{filter}&cursor={cursor}");
             let second = service.get(&path).await.expect(200).body;
-            let both: Vec<_> = [&first, &second].into_iter().flat_map(ids).collect();
+            let both: BTreeSet<_> = [&first, &second].into_iter().flat_map(ids).collect();
             assert!(both.len() > 2, "{both:?}");
         })
         .await;

@@ -226,9 +226,17 @@ fn what_the_database_cannot_keep_is_refused_at_the_door() {
                 let cursor = URL_SAFE_NO_PAD.encode(position.to_string());
                 caller.get(&format!("/api/v1/reviews?cursor={cursor}")).await.expect(400);
             }
-            let long = json!({ "userId": "u", "reminderType": "x".repeat(5_000), "message": "m",
+            let long = json!({ "userId": "u".repeat(200), "reminderType": "x".repeat(64), "message": "m",
                 "scheduledTime": "2126-01-01T00:00:00Z" });
             caller.post("/api/v1/reminders", &long).await.expect(400);
+            // A cursor for another store of Temporal's than this one.
+            let cursor = URL_SAFE_NO_PAD.encode(json!("AAAA").to_string());
+            caller.get(&format!("/api/v1/workflows?cursor={cursor}")).await.expect(400);
+            caller.get("/api/v1/workflows?workflowType=a%00b").await.expect(400);
+            let vast = r#"{"userId":"u","message":"m","type":"info","metadata":{"x":1e200000}}"#;
+            let vast: serde_json::Value = serde_json::from_str(vast).expect("JSON");
+            let answer = caller.post("/api/v1/notifications", &vast).await.expect(400);
+            assert_eq!(answer.fields(), BTreeSet::from(["metadata.x"]));
         })
         .await;
     });

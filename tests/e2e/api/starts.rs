@@ -162,6 +162,45 @@ fn under_one_key_there_is_one_request() {
 }
 
 #[test]
+fn the_path_is_a_part_of_the_request_under_a_key() {
+    on_platform(async |host| {
+        with_api(host, "api-path", &[], async |api| {
+            let caller = api.admin().await;
+            let billing = json!({ "subscriptionId": "api-path", "userId": "u", "amount": 9.99, "currency": "EUR",
+                "billingPeriod": "monthly" });
+            let january = "/api/v1/subscriptions/api-path/payments/2026-01-01";
+            let february = "/api/v1/subscriptions/api-path/payments/2026-02-01";
+            caller.post_once(january, "k", &billing).await.expect(202);
+            caller.post_once(february, "k", &billing).await.expect(409);
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_repeat_under_a_key_starts_nothing_anew_however_the_first_ended() {
+    on_platform(async |host| {
+        with_api(host, "api-repeat", &[], async |api| {
+            let caller = api.admin().await;
+            let path = "/api/v1/notifications";
+            let hello = notification("api-repeat", "Hello");
+            let first = caller.post_once(path, "k", &hello).await.expect(202).body;
+            let process = api
+                .stage
+                .processes()
+                .process(first["workflowId"].as_str().expect("an id"));
+            process.terminate("the test goes on").await.expect("ended");
+            let run = process.describe().await.expect("a run").summary.run_id;
+            let again = caller.post_once(path, "k", &hello).await.expect(202).body;
+            assert_eq!(again, first);
+            let last = process.describe().await.expect("a run").summary;
+            assert!(last.run_id == run && last.closed_at.is_some(), "{last:?}");
+        })
+        .await;
+    });
+}
+
+#[test]
 fn an_old_key_is_forgotten_and_a_young_one_stays() {
     on_platform(async |host| {
         let stage = Stage::new(host, "api-old-keys").await;

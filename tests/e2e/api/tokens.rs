@@ -52,8 +52,13 @@ fn forged() -> [String; 2] {
 fn a_token_of_the_provider_is_its_users_and_no_other_is_taken() {
     on_platform(async |host| {
         let provider = MockServer::start().await;
-        let keys = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "k1", "alg": "EdDSA", "use": "sig",
-            "x": PUBLIC }] });
+        let key = |id: &str, usage: &str| {
+            json!({ "kty": "OKP", "crv": "Ed25519", "kid": id, "alg": "EdDSA",
+            "use": usage, "x": PUBLIC })
+        };
+        // One that we do not know is none of ours, and no reason to refuse the others.
+        let unknown = json!({ "kty": "EC", "crv": "P-521", "kid": "k0", "alg": "ES512", "x": "AA", "y": "AA" });
+        let keys = json!({ "keys": [unknown, key("k1", "sig"), key("k3", "enc")] });
         Mock::given(method("GET"))
             .respond_with(ResponseTemplate::new(200).set_body_json(keys))
             .expect(1)
@@ -94,6 +99,10 @@ fn a_token_of_the_provider_is_its_users_and_no_other_is_taken() {
                     "{changes}"
                 );
             }
+            api.with(token("k3", &claims(&json!({}))))
+                .get("/api/v1/workflows")
+                .await
+                .expect(401);
             api.with(token("k2", &claims(&json!({}))))
                 .get("/api/v1/workflows")
                 .await

@@ -1,14 +1,16 @@
-//! Access tokens (RFC 9068) of an identity provider: signed by one of the keys that it publishes,
-//! for us, and not expired.
+//! Access tokens (JWT) of an identity provider: signed by one of the keys that it publishes, for us, and
+//! not expired.
 
 use std::collections::BTreeSet;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-use jsonwebtoken::jwk::{Jwk, JwkSet};
+use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use partner_core::config::JwtConfig;
 use partner_core::ids::UserId;
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -40,7 +42,9 @@ const LEEWAY: u64 = 30;
 pub(crate) struct TokenVerifier {
     config: JwtConfig,
     client: reqwest::Client,
-    keys: Mutex<Keys>,
+    keys: RwLock<Keys>,
+    /// When the provider was last asked; held while it is.
+    tried_at: Mutex<Option<Instant>>,
 }
 
 #[derive(Default)]
@@ -48,8 +52,6 @@ struct Keys {
     set: Option<JwkSet>,
     /// When they were last read.
     read_at: Option<Instant>,
-    /// When that was last tried.
-    tried_at: Option<Instant>,
 }
 
 impl Keys {
@@ -65,8 +67,6 @@ struct Claims {
     /// Words with spaces between them (RFC 8693).
     #[serde(default)]
     scope: String,
-    #[serde(default)]
-    name: Option<String>,
 }
 
 impl TokenVerifier {
@@ -81,7 +81,8 @@ impl TokenVerifier {
         Ok(Self {
             config,
             client,
-            keys: Mutex::default(),
+            keys: RwLock::default(),
+            tried_at: Mutex::default(),
         })
     }
 
@@ -95,7 +96,7 @@ impl TokenVerifier {
         if !ALGORITHMS.contains(&header.alg) {
             return Err(UNKNOWN);
         }
-        let key = self.key(&key_id).await?.ok_or(UNKNOWN)?;
+        let key = self.key(&key_id, header.alg).await?.ok_or(UNKNOWN)?;
         let mut validation = Validation::new(header.alg);
         validation.leeway = LEEWAY;
         validation.validate_nbf = true;
@@ -110,21 +111,38 @@ impl TokenVerifier {
         Ok(caller(claims))
     }
 
-    /// The provider's key of this id.
-    async fn key(&self, id: &str) -> Result<Option<DecodingKey>> {
-        // Held while the keys are read: the others wait for the same answer.
-        let mut keys = self.keys.lock().await;
-        let is_old = keys
+    /// The provider's key of this id, if it is one for such signatures.
+    async fn key(&self, id: &str, algorithm: Algorithm) -> Result<Option<DecodingKey>> {
+        let key = match self.known(id) {
+            Some(key) => Some(key),
+            None => self.renewed(id).await?,
+        };
+        let key = key.filter(|key| is_for(key, algorithm));
+        Ok(key.and_then(|key| DecodingKey::from_jwk(&key).ok()))
+    }
+
+    /// A key that was read not long ago: nobody waits for the provider because of others.
+    fn known(&self, id: &str) -> Option<Jwk> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let is_fresh = keys
             .read_at
-            .is_none_or(|at| at.elapsed() > self.config.keys_ttl);
-        let is_known = keys.find(id).is_some();
-        let was_tried = keys.tried_at.is_some_and(|at| at.elapsed() < SOONEST);
-        if (is_old || !is_known) && !was_tried {
-            keys.tried_at = Some(Instant::now());
-            match self.read().await {
+            .is_some_and(|at| at.elapsed() < self.config.keys_ttl);
+        keys.find(id).filter(|_| is_fresh).cloned()
+    }
+
+    /// The key after asking the provider, unless it was asked just now.
+    async fn renewed(&self, id: &str) -> Result<Option<Jwk>> {
+        // Whoever waits here finds what the one before has read.
+        let mut tried_at = self.tried_at.lock().await;
+        if tried_at.is_none_or(|at| at.elapsed() > SOONEST) {
+            let read = self.read().await;
+            // Only now: a caller who goes away meanwhile must not have asked in vain.
+            *tried_at = Some(Instant::now());
+            match read {
                 Ok(set) => {
+                    let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
                     keys.set = Some(set);
-                    keys.read_at = keys.tried_at;
+                    keys.read_at = Some(Instant::now());
                 }
                 // Keys that were good a while ago are better than nobody signed in.
                 Err(error) => {
@@ -133,11 +151,11 @@ impl TokenVerifier {
                 }
             }
         }
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         if keys.set.is_none() {
             return Err(ApiError::NoKeys);
         }
-        let key = keys.find(id);
-        Ok(key.and_then(|key| DecodingKey::from_jwk(key).ok()))
+        Ok(keys.find(id).cloned())
     }
 
     async fn read(&self) -> std::result::Result<JwkSet, reqwest::Error> {
@@ -145,8 +163,31 @@ impl TokenVerifier {
             return Ok(JwkSet { keys: Vec::new() });
         };
         let answer = self.client.get(url).send().await?.error_for_status()?;
-        answer.json().await
+        let published: Published = answer.json().await?;
+        // A key of a kind that we do not know is none of ours, and no reason to refuse the others.
+        let keys = published.keys.into_iter();
+        let keys = keys.filter_map(|key| serde_json::from_value(key).ok());
+        Ok(JwkSet {
+            keys: keys.collect(),
+        })
     }
+}
+
+/// What a provider publishes.
+#[derive(Debug, Deserialize)]
+struct Published {
+    keys: Vec<Value>,
+}
+
+/// Whether a key is for signatures, and for those of this algorithm.
+fn is_for(key: &Jwk, algorithm: Algorithm) -> bool {
+    let common = &key.common;
+    let is_for_signatures = match &common.public_key_use {
+        None | Some(PublicKeyUse::Signature) => true,
+        Some(_) => false,
+    };
+    let named = common.key_algorithm.map(|named| named.to_string());
+    is_for_signatures && named.is_none_or(|named| named == format!("{algorithm:?}"))
 }
 
 /// A person sees what is theirs; an administrator, and a reviewer in what is reviewed, everyone's.
@@ -156,8 +197,9 @@ fn caller(claims: Claims) -> Caller {
     let is_admin = scopes.contains(&Scope::Admin);
     Caller {
         id: format!("jwt:{}", claims.sub),
-        name: claims.name.unwrap_or_else(|| claims.sub.clone()),
+        name: claims.sub.clone(),
         scopes,
+        person: Some(claims.sub.clone()),
         user: (!is_admin).then_some(claims.sub),
     }
 }

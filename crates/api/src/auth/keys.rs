@@ -102,16 +102,20 @@ pub struct ApiKey {
 /// The caller who holds this key.
 pub(super) async fn authenticate(api: &ApiState, secret: &Secret) -> Result<Caller> {
     let found = api.within(api.keys.find_valid(&secret.id)).await?;
-    // An unknown id takes as long as a wrong secret.
+    // How much of a secret fits is not to be told by the time that it takes.
     let expected = found.as_ref().map_or([0; 32], |(_, hash)| *hash);
     let fits: bool = expected.ct_eq(&secret.hash()).into();
     match found {
-        Some((key, _)) if fits => Ok(Caller {
-            id: format!("key:{}", key.id),
-            name: key.name,
-            scopes: key.scopes,
-            user: key.user_id,
-        }),
+        Some((key, _)) if fits => {
+            api.within(api.keys.note_use(&key.id)).await?;
+            Ok(Caller {
+                id: format!("key:{}", key.id),
+                name: key.name,
+                scopes: key.scopes,
+                person: key.user_id.clone(),
+                user: key.user_id,
+            })
+        }
         _ => Err(UNKNOWN),
     }
 }

@@ -99,15 +99,14 @@ impl KeyRepository {
         Ok(row.map(ApiKey::from))
     }
 
-    /// A key that works, with the hash of its secret; notes that it was used.
+    /// A key that works, with the hash of its secret.
     pub(crate) async fn find_valid(
         &self,
         id: &str,
     ) -> Result<Option<(ApiKey, [u8; 32])>, sqlx::Error> {
         let found = sqlx::query!(
             "SELECT id, name, scopes, user_id, created_at, expires_at, revoked_at, last_used_at,
-                    secret_hash,
-                    COALESCE(last_used_at < now() - interval '1 minute', true) AS \"is_stale!\"
+                    secret_hash
              FROM api_keys
              WHERE id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())",
             id
@@ -117,9 +116,6 @@ impl KeyRepository {
         let Some(found) = found else {
             return Ok(None);
         };
-        if found.is_stale {
-            self.note_use(id).await?;
-        }
         let row = Row {
             id: found.id,
             name: found.name,
@@ -135,8 +131,8 @@ impl KeyRepository {
         Ok(hash.map(|hash| (row.into(), hash)))
     }
 
-    /// At most once a minute: requests only read otherwise.
-    async fn note_use(&self, id: &str) -> Result<(), sqlx::Error> {
+    /// Notes that a key was used; at most once a minute, requests only read otherwise.
+    pub(crate) async fn note_use(&self, id: &str) -> Result<(), sqlx::Error> {
         sqlx::query!(
             "UPDATE api_keys
              SET last_used_at = now()

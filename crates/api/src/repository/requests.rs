@@ -17,6 +17,8 @@ const BATCH: i64 = 10_000;
 pub(crate) struct First {
     pub(crate) request_hash: Vec<u8>,
     pub(crate) workflow_id: String,
+    /// Whether the workflow was started.
+    pub(crate) is_started: bool,
 }
 
 impl RequestRepository {
@@ -42,6 +44,19 @@ impl RequestRepository {
         Ok(i64::try_from(forgotten.rows_affected()).is_ok_and(|rows| rows == BATCH))
     }
 
+    /// Notes that the workflow of a key was started.
+    pub(crate) async fn started(&self, caller: &str, key: &str) -> Result<(), sqlx::Error> {
+        sqlx::query!(
+            "UPDATE api_requests SET started_at = now()
+             WHERE caller = $1 AND key = $2 AND started_at IS NULL",
+            caller,
+            key
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
     /// The first request of a caller under a key: this one, unless there was one before.
     pub(crate) async fn claim(
         &self,
@@ -64,7 +79,9 @@ impl RequestRepository {
         .await?;
         sqlx::query_as!(
             First,
-            "SELECT request_hash, workflow_id FROM api_requests WHERE caller = $1 AND key = $2",
+            "SELECT request_hash, workflow_id, started_at IS NOT NULL AS \"is_started!\"
+             FROM api_requests
+             WHERE caller = $1 AND key = $2",
             caller,
             key
         )

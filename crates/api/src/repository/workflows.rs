@@ -1,9 +1,9 @@
-//! Whose the workflows are.
+//! Which workflows were started for whom.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
-/// Whose the workflows are that were started through the API.
+/// Which workflows were started for whom through the API.
 #[derive(Debug, Clone)]
 pub(crate) struct WorkflowRepository {
     pool: PgPool,
@@ -21,8 +21,8 @@ impl WorkflowRepository {
         Self { pool }
     }
 
-    /// Writes down whose a workflow is, unless that is known; answers with whose it is.
-    pub(crate) async fn own(&self, workflow_id: &str, user: &str) -> Result<String, sqlx::Error> {
+    /// Writes down that a workflow is started for a user.
+    pub(crate) async fn add(&self, workflow_id: &str, user: &str) -> Result<(), sqlx::Error> {
         sqlx::query!(
             "INSERT INTO api_workflows (workflow_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
             workflow_id,
@@ -30,18 +30,7 @@ impl WorkflowRepository {
         )
         .execute(&self.pool)
         .await?;
-        let owner = self.owner(workflow_id).await?;
-        owner.ok_or(sqlx::Error::RowNotFound)
-    }
-
-    /// Whose a workflow is, if that is known.
-    pub(crate) async fn owner(&self, workflow_id: &str) -> Result<Option<String>, sqlx::Error> {
-        sqlx::query_scalar!(
-            "SELECT user_id FROM api_workflows WHERE workflow_id = $1",
-            workflow_id
-        )
-        .fetch_optional(&self.pool)
-        .await
+        Ok(())
     }
 
     /// A user's workflows before this one, the latest first.

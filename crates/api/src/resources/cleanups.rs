@@ -7,7 +7,6 @@ use partner_core::workflow_id;
 use super::reports::now;
 use crate::auth::Scope;
 use crate::error::Result;
-use crate::extract::Query;
 use crate::start::{Start, StartRequest, StartResponses, WaitQuery};
 
 impl Start for DataCleanupInput {
@@ -35,15 +34,12 @@ impl Start for DataCleanupInput {
     request_body = DataCleanupInput, params(WaitQuery),
     responses(StartResponses),
 )]
-pub(crate) async fn start(
-    Query(wait): Query<WaitQuery>,
-    request: StartRequest<DataCleanupInput>,
-) -> Result<Response> {
+pub(crate) async fn start(request: StartRequest<DataCleanupInput>) -> Result<Response> {
     let input = request.input();
     let mut id = workflow_id::cleanup(input.cleanup_type.as_str(), now().date_naive());
     if input.dry_run {
         // A look beforehand must not stand in the way of the cleanup itself.
         id.push_str("-dry-run");
     }
-    request.start(id, wait).await
+    request.start(id).await
 }

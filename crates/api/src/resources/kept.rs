@@ -12,13 +12,12 @@ use utoipa::ToSchema;
 
 use super::notifications::notification_id;
 use super::show;
-use crate::auth::{Caller, Scope};
+use crate::auth::Caller;
 use crate::error::{ApiError, FieldProblem, Result};
 use crate::extract::Path;
 use crate::progress::WorkflowState;
 use crate::start::{StartRequest, Started, finish, in_time};
 use crate::state::ApiState;
-use crate::visibility::find;
 
 /// A workflow that was asked to stop.
 #[derive(Debug, Serialize, ToSchema)]
@@ -56,7 +55,8 @@ pub(crate) async fn execute_onboarding(
     let id = workflow_id::onboarding(&request.input().user_id);
     let id = request.begin(id).await?;
     let api = &request.api;
-    let Some(ended) = in_time(api, api.config.max_wait, finish(api, &id)).await else {
+    let Some(ended) = in_time(api, api.config.max_wait, finish(api, &request.caller, &id)).await
+    else {
         return Ok(Started::new(id).accepted());
     };
     let ended = ended?;
@@ -99,9 +99,7 @@ pub(crate) async fn cancel(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<Cancelling>> {
-    caller.require(Scope::Write)?;
-    find(&api, &caller, &id).await?;
-    super::cancel(&api, &id, "").await?;
+    super::cancel(&api, &caller, &id, "").await?;
     Ok(Json(Cancelling {
         success: true,
         workflow_id: id,

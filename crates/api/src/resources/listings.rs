@@ -1,9 +1,11 @@
 //! Listings: their approval, what is decided about them, and their expiration.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use partner_core::client::Updated;
+use partner_core::client::{Summary, Updated};
 use partner_core::error::ErrorCode;
 use partner_core::ids::ListingId;
 use partner_core::workflow_id;
@@ -12,13 +14,14 @@ use partner_listing::workflows::listing_approval::ListingApprovalInput;
 use partner_listing::workflows::listing_expiration::ListingExpirationInput;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
 use super::show;
 use crate::auth::{Caller, Scope};
 use crate::error::{ApiError, FieldProblem, Result};
-use crate::extract::{Body, Path, Query};
-use crate::progress::{WorkflowState, state};
+use crate::extract::{Body, Path};
+use crate::progress::WorkflowState;
 use crate::start::{Start, StartRequest, StartResponses, WaitQuery};
 use crate::state::ApiState;
 
@@ -67,12 +70,9 @@ pub(crate) struct DecisionBody {
     request_body = ListingApprovalInput, params(WaitQuery),
     responses(StartResponses),
 )]
-pub(crate) async fn submit(
-    Query(wait): Query<WaitQuery>,
-    request: StartRequest<ListingApprovalInput>,
-) -> Result<Response> {
+pub(crate) async fn submit(request: StartRequest<ListingApprovalInput>) -> Result<Response> {
     let id = workflow_id::listing_approval(&request.input().listing_id);
-    request.start(id, wait).await
+    request.start(id).await
 }
 
 /// How the approval of a listing stands.
@@ -88,9 +88,14 @@ pub(crate) async fn approval(
 ) -> Result<Json<WorkflowState>> {
     let id = workflow_id::listing_approval(&listing_id(listing)?);
     // Whoever decides must see what about, whosever it is.
-    if caller.require(Scope::Review).is_ok() {
-        return Ok(Json(state(&api, &id).await?));
-    }
+    let caller = match caller.require(Scope::Review) {
+        Ok(()) => Caller {
+            scopes: BTreeSet::from([Scope::Read]),
+            user: None,
+            ..caller
+        },
+        Err(_) => caller,
+    };
     show(&api, &caller, &id).await
 }
 
@@ -112,6 +117,13 @@ pub(crate) async fn decide(
 ) -> Result<Json<Value>> {
     caller.require(Scope::Review)?;
     let id = workflow_id::listing_approval(&listing_id(listing)?);
+    let run = api
+        .temporal
+        .ask(async |client| client.process(&id).describe().await)
+        .await?;
+    may_decide(&caller, &run.summary)?;
+    // A reviewer who asks again because no answer came is answered what they have decided.
+    let update_id = hex::encode(Sha256::digest(format!("{}\n{id}\n{}", caller.id, body.raw)));
     let decision = body.value;
     let payload = json!({
         "decision": decision.decision,
@@ -121,7 +133,12 @@ pub(crate) async fn decide(
     });
     let updated = api
         .temporal
-        .ask(async |client| client.process(&id).update("decide", &payload, None).await)
+        .ask(async |client| {
+            client
+                .process(&id)
+                .update("decide", &payload, Some(update_id))
+                .await
+        })
         .await?;
     match updated {
         Updated::Accepted(decision) => Ok(Json(decision)),
@@ -133,9 +150,19 @@ pub(crate) async fn decide(
     }
 }
 
+/// Refuses who may not decide about a listing, whosever program asks: its owner.
+pub(super) fn may_decide(caller: &Caller, run: &Summary) -> Result<()> {
+    caller.require(Scope::Review)?;
+    if caller.person.is_some() && caller.person == run.user_id {
+        let message = "nobody decides about a listing of their own".to_owned();
+        return Err(ApiError::Forbidden(message));
+    }
+    Ok(())
+}
+
 /// A person decides in their own name; a program may say for whom it speaks.
 fn reviewer(caller: &Caller, named: Option<String>) -> Result<String> {
-    match (named, &caller.user) {
+    match (named, &caller.person) {
         (Some(named), Some(own)) if named != *own => Err(ApiError::Forbidden(format!(
             "reviewer: these credentials decide as {own:?} only"
         ))),
@@ -154,7 +181,6 @@ fn reviewer(caller: &Caller, named: Option<String>) -> Result<String> {
 )]
 pub(crate) async fn schedule_expiration(
     Path(listing): Path<String>,
-    Query(wait): Query<WaitQuery>,
     request: StartRequest<ListingExpirationInput>,
 ) -> Result<Response> {
     let listing = listing_id(listing)?;
@@ -163,7 +189,7 @@ pub(crate) async fn schedule_expiration(
         return Err(ApiError::field("listingId", message));
     }
     request
-        .start(workflow_id::listing_expiration(&listing), wait)
+        .start(workflow_id::listing_expiration(&listing))
         .await
 }
 

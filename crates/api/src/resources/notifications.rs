@@ -7,7 +7,6 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::extract::Query;
 use crate::start::{Start, StartRequest, StartResponses, WaitQuery};
 
 impl Start for SendNotificationWorkflowInput {
@@ -35,11 +34,10 @@ impl Start for SendNotificationWorkflowInput {
     responses(StartResponses),
 )]
 pub(crate) async fn start(
-    Query(wait): Query<WaitQuery>,
     request: StartRequest<SendNotificationWorkflowInput>,
 ) -> Result<Response> {
     let id = notification_id(&request);
-    request.start(id, wait).await
+    request.start(id).await
 }
 
 /// One key of one caller is one notification; without a key, each request is one.

@@ -10,7 +10,7 @@ use partner_user::workflows::user_onboarding::UserOnboardingInput;
 use super::show;
 use crate::auth::Caller;
 use crate::error::{ApiError, Result};
-use crate::extract::{Path, Query};
+use crate::extract::Path;
 use crate::progress::WorkflowState;
 use crate::start::{Start, StartRequest, StartResponses, WaitQuery};
 use crate::state::ApiState;
@@ -29,12 +29,9 @@ impl Start for UserOnboardingInput {
     request_body = UserOnboardingInput, params(WaitQuery),
     responses(StartResponses),
 )]
-pub(crate) async fn start(
-    Query(wait): Query<WaitQuery>,
-    request: StartRequest<UserOnboardingInput>,
-) -> Result<Response> {
+pub(crate) async fn start(request: StartRequest<UserOnboardingInput>) -> Result<Response> {
     let id = workflow_id::onboarding(&request.input().user_id);
-    request.start(id, wait).await
+    request.start(id).await
 }
 
 /// How the onboarding of a user stands.

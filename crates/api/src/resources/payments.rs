@@ -12,7 +12,7 @@ use partner_payment::workflows::process_payment::ProcessPaymentInput;
 use super::{ReasonBody, show, tell};
 use crate::auth::Caller;
 use crate::error::{ApiError, Result};
-use crate::extract::{Body, Path, Query};
+use crate::extract::{Body, Path};
 use crate::progress::WorkflowState;
 use crate::start::{Start, StartRequest, StartResponses, WaitQuery};
 use crate::state::ApiState;
@@ -38,12 +38,9 @@ impl Start for ProcessPaymentInput {
     request_body = ProcessPaymentInput, params(WaitQuery),
     responses(StartResponses),
 )]
-pub(crate) async fn start(
-    Query(wait): Query<WaitQuery>,
-    request: StartRequest<ProcessPaymentInput>,
-) -> Result<Response> {
+pub(crate) async fn start(request: StartRequest<ProcessPaymentInput>) -> Result<Response> {
     let id = workflow_id::payment(&request.input().order_id);
-    request.start(id, wait).await
+    request.start(id).await
 }
 
 /// How the payment of an order stands.

@@ -5,7 +5,6 @@ use partner_analytics::workflows::reminder::ReminderInput;
 use partner_core::workflow_id;
 
 use crate::error::Result;
-use crate::extract::Query;
 use crate::start::{Start, StartRequest, StartResponses, WaitQuery};
 
 impl Start for ReminderInput {
@@ -31,11 +30,8 @@ impl Start for ReminderInput {
     request_body = ReminderInput, params(WaitQuery),
     responses(StartResponses),
 )]
-pub(crate) async fn start(
-    Query(wait): Query<WaitQuery>,
-    request: StartRequest<ReminderInput>,
-) -> Result<Response> {
+pub(crate) async fn start(request: StartRequest<ReminderInput>) -> Result<Response> {
     let input = request.input();
     let id = workflow_id::reminder(&input.reminder_type, &input.user_id, input.scheduled_time);
-    request.start(id, wait).await
+    request.start(id).await
 }

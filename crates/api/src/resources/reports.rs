@@ -8,7 +8,6 @@ use partner_core::workflow_id;
 
 use crate::auth::Scope;
 use crate::error::Result;
-use crate::extract::Query;
 use crate::start::{Start, StartRequest, StartResponses, WaitQuery};
 
 impl Start for DailyReportInput {
@@ -39,14 +38,11 @@ impl Start for DailyReportInput {
     request_body = DailyReportInput, params(WaitQuery),
     responses(StartResponses),
 )]
-pub(crate) async fn start(
-    Query(wait): Query<WaitQuery>,
-    request: StartRequest<DailyReportInput>,
-) -> Result<Response> {
+pub(crate) async fn start(request: StartRequest<DailyReportInput>) -> Result<Response> {
     let input = request.input();
     let day = input.schedule_time.unwrap_or_else(now).date_naive();
     let id = workflow_id::daily_report(input.report_type.as_str(), day);
-    request.start(id, wait).await
+    request.start(id).await
 }
 
 #[expect(

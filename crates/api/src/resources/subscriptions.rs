@@ -13,7 +13,7 @@ use super::payments::check_amount;
 use super::{ReasonBody, show, tell};
 use crate::auth::Caller;
 use crate::error::{ApiError, Result};
-use crate::extract::{Body, Path, Query};
+use crate::extract::{Body, Path};
 use crate::progress::WorkflowState;
 use crate::start::{Start, StartRequest, StartResponses, WaitQuery};
 use crate::state::ApiState;
@@ -46,7 +46,6 @@ impl Start for SubscriptionPaymentInput {
 )]
 pub(crate) async fn start(
     Path((subscription, period)): Path<(String, String)>,
-    Query(wait): Query<WaitQuery>,
     request: StartRequest<SubscriptionPaymentInput>,
 ) -> Result<Response> {
     let id = payment_id(&subscription, &period)?;
@@ -54,7 +53,7 @@ pub(crate) async fn start(
         let message = format!("expected {subscription:?}, as in the path");
         return Err(ApiError::field("subscriptionId", message));
     }
-    request.start(id, wait).await
+    request.start(id).await
 }
 
 /// How the payment of a subscription's period stands.

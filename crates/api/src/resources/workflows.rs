@@ -4,7 +4,7 @@
     reason = "utoipa writes several parameter lists so"
 )]
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::Json;
@@ -14,12 +14,14 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use partner_core::activity_options::ActivityPolicies;
 use partner_core::catalog::{Catalog, Kind};
 use partner_core::client::{Filter, Status, Summary};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
+use super::listings::may_decide;
 use super::{ReasonBody, show, signal as send};
 use crate::auth::{Caller, Scope};
 use crate::error::{ApiError, Result};
@@ -29,7 +31,7 @@ use crate::paging::{PageQuery, Position, cursor, invalid_cursor};
 use crate::progress::{WorkflowState, state};
 use crate::repository::Owned;
 use crate::state::{Api, ApiState};
-use crate::visibility::find;
+use crate::visibility::{find, may_change};
 
 /// A page of workflows.
 #[derive(Debug, Serialize, ToSchema)]
@@ -41,6 +43,9 @@ pub(crate) struct WorkflowPage {
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
+
+/// How many runs of the workflows on a page are looked at.
+const MOST_RUNS: usize = 10_000;
 
 /// How much later there may be room for another stream.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -59,7 +64,7 @@ pub(crate) struct WorkflowQuery {
     status: Option<String>,
 }
 
-/// The body of a signal: any JSON.
+/// The body of a signal.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 pub(crate) struct SignalBody {
     /// What the signal brings; nothing without it.
@@ -96,6 +101,13 @@ fn filter(which: WorkflowQuery) -> Result<Filter> {
             ApiError::field("status", format!("expected one of {known}"))
         })
     });
+    if let Some(name) = &which.workflow_type {
+        let known = CATALOG.names(Kind::Workflow);
+        if !known.contains(&name.as_str()) {
+            let message = format!("expected one of {}", known.join(", "));
+            return Err(ApiError::field("workflowType", message));
+        }
+    }
     Ok(Filter {
         workflow_type: which.workflow_type,
         status: status.transpose()?,
@@ -108,10 +120,17 @@ async fn of_all(api: &Api, filter: &Filter, page: &PageQuery) -> Result<Workflow
     let after: Option<String> = page.cursor()?;
     let after = after.map(|after| STANDARD.decode(after)).transpose();
     let after = after.map_err(|_| invalid_cursor())?;
+    let is_first = after.is_none();
     let page = api
         .temporal
-        .ask(async |client| client.page(filter, size, after.unwrap_or_default()).await)
-        .await?;
+        .ask(
+            async |client| match client.page(filter, size, after.unwrap_or_default()).await {
+                Err(error) if !is_first && error.may_be_about_page() => Ok(None),
+                page => page.map(Some),
+            },
+        )
+        .await?
+        .ok_or_else(invalid_cursor)?;
     let next = (!page.next.is_empty()).then(|| cursor(&STANDARD.encode(&page.next)));
     Ok(WorkflowPage {
         workflows: page.runs,
@@ -119,7 +138,7 @@ async fn of_all(api: &Api, filter: &Filter, page: &PageQuery) -> Result<Workflow
     })
 }
 
-/// Those that were started for the user through the API: Temporal does not know whose they are.
+/// Those that were started for the user through the API: Temporal cannot be asked for whose they are.
 async fn of_user(api: &Api, filter: Filter, user: &str, page: &PageQuery) -> Result<WorkflowPage> {
     let limit = page.limit()?;
     let before = page.position()?.map(|before| Owned {
@@ -146,14 +165,14 @@ async fn of_user(api: &Api, filter: Filter, user: &str, page: &PageQuery) -> Res
         ids: owned.into_iter().map(|owned| owned.workflow_id).collect(),
         ..filter
     };
-    // A workflow may have several runs.
-    let most = 1_000;
-    let page = api
+    // A workflow may have several runs, and some that are others'.
+    let mut workflows = api
         .temporal
-        .ask(async |client| client.page(&filter, most, Vec::new()).await)
+        .ask(async |client| client.list(&filter, MOST_RUNS).await)
         .await?;
+    workflows.retain(|run| run.user_id.as_deref() == Some(user));
     Ok(WorkflowPage {
-        workflows: page.runs,
+        workflows,
         next_cursor,
     })
 }
@@ -188,13 +207,12 @@ pub(crate) async fn events(
     Path(id): Path<String>,
 ) -> Result<Response> {
     caller.require(Scope::Read)?;
-    find(&api, &caller, &id).await?;
     let streams = Arc::clone(&api.streams);
     let place = streams.try_acquire_owned();
     let place = place.map_err(|_| ApiError::TooManyRequests(PATIENCE))?;
     // A workflow that there is not is an error, not a stream.
-    let first = state(&api, &id).await?;
-    let stream = events::of(api, id, first, move |state| {
+    let first = state(&api, &caller, &id).await?;
+    let stream = events::of(api, caller, id, first, move |state| {
         // For as long as the stream lasts.
         let _ = &place;
         Event::default().event("status").json_data(state)
@@ -217,10 +235,8 @@ pub(crate) async fn cancel(
     Path(id): Path<String>,
     body: Body<ReasonBody>,
 ) -> Result<StatusCode> {
-    caller.require(Scope::Write)?;
-    find(&api, &caller, &id).await?;
     let reason = body.value.reason.unwrap_or_default();
-    super::cancel(&api, &id, &reason).await?;
+    super::cancel(&api, &caller, &id, &reason).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -241,8 +257,13 @@ pub(crate) async fn signal(
     body: Body<SignalBody>,
 ) -> Result<StatusCode> {
     caller.require(Scope::Write)?;
-    find(&api, &caller, &id).await?;
-    check_name(&api, &caller, &id, (Kind::Signal, &name)).await?;
+    let run = find(&api, &caller, &id).await?;
+    check_name(&run, Kind::Signal, &name)?;
+    may_change(&caller, &run)?;
+    // A decision is a reviewer's, also as a signal.
+    if matches!(&*name, "approve" | "reject") {
+        may_decide(&caller, &run)?;
+    }
     let payload = body.value.payload.unwrap_or_default();
     send(&api, &id, &name, &payload).await?;
     Ok(StatusCode::ACCEPTED)
@@ -263,8 +284,8 @@ pub(crate) async fn query(
     Path((id, name)): Path<(String, String)>,
 ) -> Result<Json<Value>> {
     caller.require(Scope::Read)?;
-    find(&api, &caller, &id).await?;
-    check_name(&api, &caller, &id, (Kind::Query, &name)).await?;
+    let run = find(&api, &caller, &id).await?;
+    check_name(&run, Kind::Query, &name)?;
     let answer = api
         .temporal
         .ask(async |client| client.process(&id).query(&name).await)
@@ -273,45 +294,36 @@ pub(crate) async fn query(
 }
 
 /// Refuses what the workflow would not understand: a signal of an unknown name would be lost silently.
-/// A decision is a reviewer's, also as a signal.
-async fn check_name(
-    api: &Api,
-    caller: &Caller,
-    id: &str,
-    (kind, name): (Kind, &str),
-) -> Result<()> {
-    let description = api
-        .temporal
-        .ask(async |client| client.process(id).describe().await)
-        .await?;
-    let workflow = description.summary.workflow_type;
-    let known = names(kind, &workflow);
-    if !known.contains(&name) {
-        let offer = if known.is_empty() {
-            "none".to_owned()
-        } else {
-            known.join(", ")
-        };
-        return Err(ApiError::field(
-            "name",
-            format!("{workflow} knows: {offer}"),
-        ));
+fn check_name(run: &Summary, kind: Kind, name: &str) -> Result<()> {
+    let workflow = &run.workflow_type;
+    let known = names(kind, workflow);
+    if known.contains(&name) {
+        return Ok(());
     }
-    if kind == Kind::Signal && matches!(name, "approve" | "reject") {
-        caller.require(Scope::Review)?;
-    }
-    Ok(())
+    let offer = if known.is_empty() {
+        "none".to_owned()
+    } else {
+        known.join(", ")
+    };
+    Err(ApiError::field(
+        "name",
+        format!("{workflow} knows: {offer}"),
+    ))
 }
 
-fn names(kind: Kind, workflow: &str) -> Vec<&'static str> {
-    let policies = partner_core::activity_options::ActivityPolicies::default();
-    let catalogs: [Catalog; 4] = [
+/// Everything that the platform's workflows offer.
+static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
+    let policies = ActivityPolicies::default();
+    Catalog::merge([
         partner_user::catalog(&policies),
         partner_payment::catalog(&policies),
         partner_listing::catalog(&policies),
         partner_analytics::catalog(&policies),
-    ];
-    let entries = catalogs.into_iter().flat_map(|catalog| catalog.entries);
+    ])
+});
+
+fn names(kind: Kind, workflow: &str) -> Vec<&'static str> {
+    let entries = CATALOG.entries.iter();
     let of_workflow = entries.filter(|entry| entry.kind == kind && entry.on == Some(workflow));
     of_workflow.map(|entry| entry.name).collect()
 }

@@ -24,7 +24,7 @@ use temporalio_common::protos::temporal::api::workflowservice::v1::{
 
 use utoipa::ToSchema;
 
-use super::{ClientError, Process, ProcessClient};
+use super::{ClientError, OWNER, Process, ProcessClient};
 
 /// How long a question to the service may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -182,6 +182,9 @@ pub struct Summary {
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub closed_at: Option<DateTime<Utc>>,
+    /// The user for whom it was started, if whoever started it said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
 }
 
 /// Some of the runs that there are.
@@ -353,6 +356,7 @@ impl From<&WorkflowExecutionInfo> for Summary {
             status: WorkflowExecutionStatus::from(run.status()).into(),
             started_at: time(run.start_time),
             closed_at: time(run.close_time),
+            user_id: owner(run),
         }
     }
 }
@@ -370,6 +374,12 @@ impl From<&WorkflowExecutionDescription> for Description {
             pending_activities: pending.map(PendingActivity::from).collect(),
         }
     }
+}
+
+/// The user in a run's memo.
+fn owner(run: &WorkflowExecutionInfo) -> Option<String> {
+    let owner = run.memo.as_ref()?.fields.get(OWNER)?;
+    serde_json::from_slice(&owner.data).ok()
 }
 
 /// A moment on the wire; none if there is none, or if it cannot be one.

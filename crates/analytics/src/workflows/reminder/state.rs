@@ -17,6 +17,7 @@ pub struct ReminderInput {
     pub user_id: UserId,
     /// Of what: `payment_due` and `listing_renewal` are checked before they go out, any other type is
     /// not. Users mute notifications by it.
+    #[schema(min_length = 1, max_length = 64)]
     pub reminder_type: String,
     /// In the sender's words.
     #[schema(min_length = 1)]
