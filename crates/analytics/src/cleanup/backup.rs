@@ -165,17 +165,14 @@ impl Cleanup {
         } else {
             None
         };
+        let segment = |until, last| Box::pin(self.segment(run, folder, until, last));
         let Some(middle) = middle else {
-            let segment = self.segment(run, folder, until, None).await?;
             return Ok(Next {
-                segments: segment.into_iter().collect(),
+                segments: segment(until, None).await?.into_iter().collect(),
                 in_pairs,
             });
         };
-        let (first, second) = try_join!(
-            self.segment(run, folder, until, Some(middle)),
-            self.segment(run, folder, middle, None)
-        )?;
+        let (first, second) = try_join!(segment(until, Some(middle)), segment(middle, None))?;
         // One that ends before the second begins has too many bytes, or rows have come in between: what
         // is left there comes before the second. Rows that are so large are made one by one.
         let in_pairs = first.as_ref().is_none_or(|first| first.until == middle);

@@ -120,11 +120,12 @@ impl Cleanup {
         // else is deleted meanwhile; and a second lane takes no connection that somebody waits for.
         let has_lanes = pace.pause.is_zero() && pace.most_batches != Some(NonZeroU32::MIN);
         let spare = has_lanes.then(|| self.repository.spare_session());
+        let lane = |session| Box::pin(self.lane(work, session));
         match spare.flatten() {
             Some(spare) => {
-                try_join!(self.lane(work, session), self.lane(work, spare))?;
+                try_join!(lane(session), lane(spare))?;
             }
-            None => self.lane(work, session).await?,
+            None => lane(session).await?,
         }
         if course.is_through() {
             return self.repository.finish_deletion(&run.id).await;
