@@ -10,14 +10,15 @@
 //! is too large to be written conditionally in one call, and one is small enough to be held in
 //! memory, so that what was checked is what is used.
 //!
-//! Nothing is deleted that is not in the backup: a line has the row's *fingerprint*, PostgreSQL's
-//! hash of all its columns from the same statement that read them, and the statement that deletes
-//! compares it with the row as it is then. A row that was changed in between, or put under hold,
-//! stays. (64 bits find what changed; whoever can forge rows needs no collision to destroy them.)
+//! Nothing is deleted that is not in the backup. Before a segment's rows are read, its *mark* is taken:
+//! every transaction before that was over. PostgreSQL keeps which transaction wrote a row, and the
+//! statement that deletes compares it: what was not written since the mark is what it is in the segment.
+//! A row that was written since is compared by the SHA-256 of its text. One that was changed, or put
+//! under hold, stays.
 //!
 //! Speed comes from doing two things at a time, never from leaving one out: the next page is read
-//! while one is compressed, the next segment made while one is read back, and its keys are read
-//! while the rows of one are deleted.
+//! while one is compressed, two segments are made while two are read back, the keys of one are read
+//! while the rows of another are deleted, and those of two are if there is no rest in between.
 //!
 //! The contents of temporary files are copied into the backup, because the point of cleaning them up
 //! is that the originals go: a backup that only pointed at them would keep them for ever. The

@@ -12,11 +12,27 @@ use super::manifest::{self, Folder, Manifest, SegmentEntry, StoredBackup};
 use super::segment::{Segment, SegmentWriter};
 use super::{Cleanup, CleanupType, Position, Report};
 use crate::error::AnalyticsError;
-use crate::repository::cleanup::{Run, RunState, StoredRow, StoredSegment};
+use crate::repository::cleanup::{Mark, Run, RunState, Session, StoredRow, StoredSegment};
 
 /// How many rows are read at once, and how many bytes of them: all of them are held in memory.
 const PAGE_ROWS: i64 = 1_000;
 const PAGE_BYTES: usize = 4 << 20;
+
+/// A segment that is to be stored.
+struct Made {
+    segment: Segment,
+    /// The last row that was looked at for it.
+    until: Position,
+    /// From before its rows were read.
+    mark: Mark,
+}
+
+/// Segments that are to be stored in this order.
+struct Next {
+    segments: Vec<Made>,
+    /// Whether those after them can be made two at a time.
+    in_pairs: bool,
+}
 
 /// A backup that was written and read back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,17 +75,15 @@ impl Cleanup {
         let until = stored.last().map(|segment| segment.until);
         let until = until.unwrap_or(Position::START);
         report_stored(report, &stored);
-        let mut made = self.next_segment(&run, &folder, until).await?;
-        while let Some((segment, until)) = made {
-            let number = i32::try_from(stored.len()).unwrap_or(i32::MAX);
-            // While one is stored and read back, the next one is made.
-            let (segment, next) = try_join!(
-                self.store(&run, &folder, number, (segment, until)),
-                self.next_segment(&run, &folder, until)
+        let mut next = self.next_segments(&run, &folder, until, true).await?;
+        while let Some(last) = next.segments.last() {
+            let (until, in_pairs) = (last.until, next.in_pairs);
+            // While some are stored and read back, the next ones are made.
+            let ((), following) = try_join!(
+                self.store_all(&run, &folder, &mut stored, next.segments, report),
+                self.next_segments(&run, &folder, until, in_pairs)
             )?;
-            stored.push(segment);
-            report_stored(report, &stored);
-            made = next;
+            next = following;
         }
         let entries = stored.into_iter().map(|segment| segment.entry).collect();
         let reference = self.close(&run, &folder, entries).await?;
@@ -95,9 +109,10 @@ impl Cleanup {
     ) -> Result<String, AnalyticsError> {
         let objects = self.objects()?;
         let (name, json) = Manifest::new(run, entries).file()?;
-        self.repository
-            .announce_files(&run.id, std::slice::from_ref(&name))
-            .await?;
+        let names = std::slice::from_ref(&name);
+        let mut session = self.repository.session().await?;
+        session.announce_files(&run.id, names).await?;
+        drop(session);
         let stored = objects.create(&folder.file(&name), content(json)).await?;
         for unneeded in self.repository.unneeded_files(&run.id, &name).await? {
             let reference = objects.reference(&folder.file(&unneeded))?;
@@ -132,51 +147,84 @@ impl Cleanup {
         Ok(run)
     }
 
-    /// Writes the rows after this position into a segment; `None` if there are no more.
-    async fn next_segment(
+    /// The next segments after this position; none if there are no more rows. Two are made at a time,
+    /// the second of them from where the first one should end.
+    async fn next_segments(
+        &self,
+        run: &Run,
+        folder: &Folder,
+        until: Position,
+        in_pairs: bool,
+    ) -> Result<Next, AnalyticsError> {
+        let rows = i64::from(self.settings.segment_rows.get());
+        let middle = if in_pairs {
+            let repository = &self.repository;
+            repository
+                .nth_after(run.cleanup_type, run.cutoff, until, rows)
+                .await?
+        } else {
+            None
+        };
+        let segment = |until, last| Box::pin(self.segment(run, folder, until, last));
+        let Some(middle) = middle else {
+            return Ok(Next {
+                segments: segment(until, None).await?.into_iter().collect(),
+                in_pairs,
+            });
+        };
+        let (first, second) = try_join!(segment(until, Some(middle)), segment(middle, None))?;
+        // One that ends before the second begins has too many bytes, or rows have come in between: what
+        // is left there comes before the second. Rows that are so large are made one by one.
+        let in_pairs = first.as_ref().is_none_or(|first| first.until == middle);
+        let second = second.filter(|_| in_pairs);
+        Ok(Next {
+            segments: first.into_iter().chain(second).collect(),
+            in_pairs,
+        })
+    }
+
+    /// Writes the rows after this position, and up to the last one, into a segment; `None` if there are
+    /// no more.
+    async fn segment(
         &self,
         run: &Run,
         folder: &Folder,
         mut until: Position,
-    ) -> Result<Option<(Segment, Position)>, AnalyticsError> {
+        last: Option<Position>,
+    ) -> Result<Option<Made>, AnalyticsError> {
         let most_rows = u64::from(self.settings.segment_rows.get());
         let mut writer = SegmentWriter::new(run.cleanup_type);
-        let mut page = self.page(run, until, most_rows).await?;
-        while let Some(last) = page.last() {
-            until = last.position();
-            let rows = self.with_files(run, folder, page).await?;
+        let mut session = self.repository.session().await?;
+        let mark = session.mark(run.cleanup_type).await?;
+        let mut page = page_after(&mut session, run, (until, last), most_rows).await?;
+        let mut is_full = false;
+        while let Some(row) = page.last().filter(|_| !is_full) {
+            until = row.position();
+            let rows = self.with_files(&mut session, run, folder, page).await?;
             let room = most_rows - writer.rows() - rows.len() as u64;
             // While one page is written, the next one is read.
-            (writer, page) = try_join!(write(writer, rows), self.page(run, until, room))?;
+            let next = page_after(&mut session, run, (until, last), room);
+            (writer, page) = try_join!(write(writer, rows), next)?;
             // A segment has a row at least, or there would be no next one.
             let is_large = writer.rows() > 0 && writer.bytes() >= self.settings.segment_bytes;
-            if is_large || room == 0 {
-                break;
-            }
+            is_full = is_large || room == 0;
+        }
+        if !is_full {
+            // Nothing is left before it.
+            until = last.unwrap_or(until);
         }
         let segment = writer.finish().map_err(|error| unwritable(&error))?;
-        Ok(segment.map(|segment| (segment, until)))
-    }
-
-    /// The rows after this position, so many at most.
-    async fn page(
-        &self,
-        run: &Run,
-        until: Position,
-        room: u64,
-    ) -> Result<Vec<StoredRow>, AnalyticsError> {
-        let rows = PAGE_ROWS.min(i64::try_from(room).unwrap_or(i64::MAX));
-        if rows == 0 {
-            return Ok(Vec::new());
-        }
-        self.repository
-            .page_after(run.cleanup_type, run.cutoff, until, rows, PAGE_BYTES)
-            .await
+        Ok(segment.map(|segment| Made {
+            segment,
+            until,
+            mark,
+        }))
     }
 
     /// The rows that can be backed up, each with the copy of the file that it stands for.
     async fn with_files(
         &self,
+        session: &mut Session,
         run: &Run,
         folder: &Folder,
         page: Vec<StoredRow>,
@@ -188,7 +236,7 @@ impl Cleanup {
             CleanupType::TempFiles => {}
         }
         let names = files::copy_names(&page);
-        self.repository.announce_files(&run.id, &names).await?;
+        session.announce_files(&run.id, &names).await?;
         let mut rows = Vec::with_capacity(page.len());
         for row in page {
             if let Some(file) = self.copied(folder, &row).await? {
@@ -219,15 +267,33 @@ impl Cleanup {
         }
     }
 
+    /// Stores segments one after the other, and reads each of them back.
+    async fn store_all(
+        &self,
+        run: &Run,
+        folder: &Folder,
+        stored: &mut Vec<StoredSegment>,
+        segments: Vec<Made>,
+        report: Report<'_, BackupCursor>,
+    ) -> Result<(), AnalyticsError> {
+        for segment in segments {
+            let number = i32::try_from(stored.len()).unwrap_or(i32::MAX);
+            stored.push(self.store(run, folder, number, segment).await?);
+            report_stored(report, stored);
+        }
+        Ok(())
+    }
+
     /// Stores a segment, and reads it back.
     async fn store(
         &self,
         run: &Run,
         folder: &Folder,
         number: i32,
-        (segment, until): (Segment, Position),
+        made: Made,
     ) -> Result<StoredSegment, AnalyticsError> {
         let objects = self.objects()?;
+        let segment = made.segment;
         let stored = StoredSegment {
             entry: SegmentEntry {
                 name: format!("segment-{number:06}-{}.jsonl.gz", segment.sha256),
@@ -237,12 +303,14 @@ impl Cleanup {
                 first_key: segment.first_key,
                 last_key: segment.last_key,
             },
-            until,
+            until: made.until,
         };
         let names = std::slice::from_ref(&stored.entry.name);
-        self.repository.announce_files(&run.id, names).await?;
+        let mut session = self.repository.session().await?;
+        session.announce_files(&run.id, names).await?;
+        drop(session);
         self.repository
-            .begin_segment(&run.id, number, &stored)
+            .begin_segment(&run.id, number, &stored, made.mark)
             .await?;
         let name = folder.file(&stored.entry.name);
         objects.create(&name, content(segment.content)).await?;
@@ -259,6 +327,26 @@ impl Cleanup {
             .await?;
         Ok(stored)
     }
+}
+
+/// The rows after this position and up to the last one, so many at most.
+async fn page_after(
+    session: &mut Session,
+    run: &Run,
+    (until, last): (Position, Option<Position>),
+    room: u64,
+) -> Result<Vec<StoredRow>, AnalyticsError> {
+    let rows = PAGE_ROWS.min(i64::try_from(room).unwrap_or(i64::MAX));
+    if rows == 0 {
+        return Ok(Vec::new());
+    }
+    let mut page = session
+        .page_after(run.cleanup_type, run.cutoff, until, rows, PAGE_BYTES)
+        .await?;
+    if let Some(last) = last {
+        page.retain(|row| row.position() <= last);
+    }
+    Ok(page)
 }
 
 /// Reads a segment back as it is in the store, and checks every line of it.

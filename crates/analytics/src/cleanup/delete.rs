@@ -1,5 +1,7 @@
 //! Deleting what a backup has.
 
+mod course;
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -7,11 +9,12 @@ use futures::try_join;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
-use super::manifest::{SegmentEntry, StoredBackup};
+use super::manifest::StoredBackup;
 use super::segment::SegmentKeys;
 use super::{Cleanup, CleanupType, Report};
 use crate::error::AnalyticsError;
-use crate::repository::cleanup::{Run, RunState};
+use crate::repository::cleanup::{BatchPlace, Run, RunState, Session};
+use course::{Course, Part};
 
 /// How fast, and how far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +51,16 @@ pub struct DeletionCursor {
     pub position: u64,
     /// How many rows are gone.
     pub deleted: u64,
+}
+
+/// What a lane goes by: it deletes one segment after the other.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    run: &'a Run,
+    backup: &'a StoredBackup<'a>,
+    course: &'a Course<'a>,
+    pace: Pace,
+    report: Report<'a, DeletionCursor>,
 }
 
 impl Cleanup {
@@ -88,75 +101,109 @@ impl Cleanup {
 
     async fn delete_rows(
         &self,
-        mut run: Run,
+        run: Run,
         backup: &StoredBackup<'_>,
         pace: Pace,
         report: Report<'_, DeletionCursor>,
     ) -> Result<Run, AnalyticsError> {
-        let mut batches_left = pace.most_batches.map(NonZeroU32::get);
-        // Where this attempt is, which another one at the same moment may be ahead of: only what an
-        // attempt went through itself, after what had been gone through when it began, counts.
-        let mut reached = run.progress.position;
-        let mut segments = left_segments(backup, reached);
-        let mut read = read_next(backup, segments.next()).await?;
-        while let Some((before, keys)) = read {
-            let deletion = async {
-                let batch_rows = pace.batch_rows.get() as usize;
-                for batch in keys.batches(reached - before, batch_rows) {
-                    if batches_left == Some(0) {
-                        return Ok(false);
-                    }
-                    reached += batch.keys.len() as u64;
-                    run.progress = self.repository.delete_batch(&run, batch, reached).await?;
-                    report(DeletionCursor {
-                        verified_segments: backup.manifest.segments.len(),
-                        position: run.progress.position,
-                        deleted: run.progress.deleted,
-                    });
-                    batches_left = batches_left.map(|left| left - 1);
-                    if reached < backup.manifest.rows {
-                        pause(pace.pause).await;
-                    }
-                }
-                Ok::<_, AnalyticsError>(true)
-            };
+        let progress = self.repository.segments_progress(&run.id).await?;
+        let course = Course::of(backup, progress, pace.most_batches)?;
+        let work = Work {
+            run: &run,
+            backup,
+            course: &course,
+            pace,
+            report,
+        };
+        let session = self.repository.session().await?;
+        // PostgreSQL works at one segment on one core. But a rest is one for the database only if nothing
+        // else is deleted meanwhile; and a second lane takes no connection that somebody waits for.
+        let has_lanes = pace.pause.is_zero() && pace.most_batches != Some(NonZeroU32::MIN);
+        let spare = has_lanes.then(|| self.repository.spare_session());
+        let lane = |session| Box::pin(self.lane(work, session));
+        match spare.flatten() {
+            Some(spare) => {
+                try_join!(lane(session), lane(spare))?;
+            }
+            None => lane(session).await?,
+        }
+        if course.is_through() {
+            return self.repository.finish_deletion(&run.id).await;
+        }
+        let run = self.repository.run(&run.id).await?;
+        run.ok_or(AnalyticsError::ConcurrentChange)
+    }
+
+    /// Deletes one segment after the other, of those that no other lane has taken.
+    async fn lane(&self, work: Work<'_>, session: Session) -> Result<(), AnalyticsError> {
+        let mut session = Some(session);
+        let mut read = read_next(work.backup, work.course.next()).await?;
+        while let Some(part) = read {
             // While the rows of one segment are deleted, the next one is read.
-            let (goes_on, next) = try_join!(deletion, read_next(backup, segments.next()))?;
+            let (goes_on, next) = try_join!(
+                self.delete_part(work, &mut session, part),
+                read_next(work.backup, work.course.next())
+            )?;
             if !goes_on {
-                return Ok(run);
+                break;
             }
             read = next;
         }
-        self.repository.finish_deletion(&run.id).await
+        Ok(())
+    }
+
+    /// Deletes what is left of a segment; `false` if there may be no more batches before that is done.
+    async fn delete_part(
+        &self,
+        work: Work<'_>,
+        session: &mut Option<Session>,
+        (part, keys): (Part<'_>, SegmentKeys),
+    ) -> Result<bool, AnalyticsError> {
+        // Where this attempt is, which another one at the same moment may be ahead of: only what an
+        // attempt went through itself, after what had been gone through when it began, counts.
+        let mut reached = part.progress.position;
+        let mut progress = part.progress;
+        for batch in keys.batches(reached, work.pace.batch_rows.get() as usize) {
+            if !work.course.may_delete() {
+                return Ok(false);
+            }
+            reached += batch.keys.len() as u64;
+            let place = BatchPlace {
+                run: work.run,
+                segment: part.number,
+                reached,
+            };
+            let connection = match session {
+                Some(connection) => connection,
+                None => session.insert(self.repository.session().await?),
+            };
+            let before = progress;
+            progress = connection.delete_batch(place, batch).await?;
+            (work.report)(work.course.advance(before, progress));
+            if !work.pace.pause.is_zero() && !work.course.is_through() {
+                // The rest is for the others: they may need the connection.
+                *session = None;
+                pause(work.pace.pause).await;
+            }
+        }
+        Ok(true)
     }
 }
 
-/// The segments that have rows after this position, each with the position at which it begins.
-fn left_segments<'a>(
-    backup: &'a StoredBackup<'_>,
-    position: u64,
-) -> impl Iterator<Item = (u64, &'a SegmentEntry)> {
-    let with_start = backup.manifest.segments.iter().scan(0, |next, segment| {
-        let before = *next;
-        *next += segment.rows;
-        Some((before, segment))
-    });
-    with_start.filter(move |(before, segment)| before + segment.rows > position)
-}
-
-/// The keys of a segment, with the position at which it begins.
-async fn read_next(
+/// The keys of a part's segment.
+async fn read_next<'a>(
     backup: &StoredBackup<'_>,
-    segment: Option<(u64, &SegmentEntry)>,
-) -> Result<Option<(u64, SegmentKeys)>, AnalyticsError> {
-    let Some((before, segment)) = segment else {
+    part: Option<Part<'a>>,
+) -> Result<Option<(Part<'a>, SegmentKeys)>, AnalyticsError> {
+    let Some(part) = part else {
         return Ok(None);
     };
+    let segment = part.segment;
     let content = backup.segment(segment).await?;
     let keys = spawn_blocking(move || SegmentKeys::read(&content)).await?;
     let keys = keys.map_err(|error| backup.corrupt(segment, error))?;
     if keys.len() == segment.rows {
-        return Ok(Some((before, keys)));
+        return Ok(Some((part, keys)));
     }
     let reason = format!("it has {} rows instead of {}", keys.len(), segment.rows);
     Err(backup.corrupt(segment, reason))
@@ -184,9 +231,7 @@ async fn verify(
     reason = "the database's rest, in an activity: a workflow's timer would be an event a batch"
 )]
 async fn pause(pause: Duration) {
-    if !pause.is_zero() {
-        tokio::time::sleep(pause).await;
-    }
+    tokio::time::sleep(pause).await;
 }
 
 impl From<Run> for Deletion {

@@ -166,6 +166,11 @@ impl<'a> StoredBackup<'a> {
         &self.folder
     }
 
+    /// The error that this is not the backup that it should be.
+    pub(super) fn unlike(&self, reason: &str) -> AnalyticsError {
+        corrupt(self.reference, reason)
+    }
+
     pub(super) fn corrupt(
         &self,
         segment: &SegmentEntry,
@@ -277,7 +282,6 @@ mod tests {
             let row = StoredRow {
                 id: 1,
                 at: DateTime::UNIX_EPOCH,
-                fingerprint: 1,
                 text: text.to_owned(),
             };
             writer.push(&row, None).unwrap();

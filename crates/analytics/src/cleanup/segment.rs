@@ -30,16 +30,17 @@ pub(super) struct Line<'a> {
 
 /// What deleting needs of a line.
 #[derive(Debug, Deserialize)]
-struct KeyLine {
+struct KeyLine<'a> {
     key: i64,
-    fingerprint: i64,
+    #[serde(borrow)]
+    row: &'a RawValue,
 }
 
 /// What deleting needs of a segment, in the order of its rows.
 #[derive(Debug, Default)]
 pub(super) struct SegmentKeys {
-    pub(super) keys: Vec<i64>,
-    pub(super) fingerprints: Vec<i64>,
+    keys: Vec<i64>,
+    hashes: Vec<[u8; 32]>,
 }
 
 /// The hash of any content.
@@ -108,8 +109,8 @@ impl SegmentWriter {
         line.clear();
         write!(
             line,
-            r#"{{"table":"{}","key":{},"fingerprint":{},"row":{}"#,
-            self.table, row.id, row.fingerprint, row.text
+            r#"{{"table":"{}","key":{},"row":{}"#,
+            self.table, row.id, row.text
         )?;
         if let Some(file) = file {
             line.extend_from_slice(br#","file":"#);
@@ -192,9 +193,9 @@ impl SegmentKeys {
         let mut reader = SegmentReader::new(content);
         let mut keys = Self::default();
         while let Some(text) = reader.next()? {
-            let line: KeyLine = serde_json::from_str(text)?;
+            let line: KeyLine<'_> = serde_json::from_str(text)?;
             keys.keys.push(line.key);
-            keys.fingerprints.push(line.fingerprint);
+            keys.hashes.push(Sha256::digest(line.row.get()).into());
         }
         Ok(keys)
     }
@@ -206,11 +207,15 @@ impl SegmentKeys {
 
     /// The rows after so many of them, in batches of so many.
     pub(super) fn batches(&self, skipped: u64, rows: usize) -> impl Iterator<Item = Batch<'_>> {
-        let skipped = usize::try_from(skipped).map_or(self.keys.len(), |n| n.min(self.keys.len()));
-        let keys = self.keys[skipped..].chunks(rows);
-        let fingerprints = self.fingerprints[skipped..].chunks(rows);
-        keys.zip(fingerprints)
-            .map(|(keys, fingerprints)| Batch { keys, fingerprints })
+        let all = self.keys.len();
+        let skipped = usize::try_from(skipped).map_or(all, |skipped| skipped.min(all));
+        (skipped..all).step_by(rows).map(move |first| {
+            let batch = first..all.min(first + rows);
+            Batch {
+                keys: &self.keys[batch.clone()],
+                hashes: &self.hashes[batch],
+            }
+        })
     }
 }
 
@@ -224,7 +229,6 @@ mod tests {
         StoredRow {
             id,
             at: DateTime::UNIX_EPOCH,
-            fingerprint: -id,
             text: text.to_owned(),
         }
     }
@@ -277,10 +281,32 @@ mod tests {
     }
 
     #[test]
-    fn keys_come_with_their_fingerprints() {
+    fn keys_come_with_the_hashes_of_their_rows() {
         let keys = SegmentKeys::read(&written().content).unwrap();
-        assert_eq!(keys.keys, [7, 3]);
-        assert_eq!(keys.fingerprints, [-7, -3]);
+        let batches: Vec<_> = keys.batches(0, 2).collect();
+        let [batch] = batches[..] else {
+            panic!("{batches:?}");
+        };
+        assert_eq!(batch.keys, [7, 3]);
+        let rows = [
+            r#"{"id": 7, "n": 1.00, "s": "\\n\u00fc\""}"#,
+            r#"{"id": 3}"#,
+        ];
+        let hashes = rows.map(|row| Sha256::digest(row).into());
+        assert_eq!(batch.hashes, hashes as [[u8; 32]; 2]);
+    }
+
+    #[test]
+    fn batches_go_on_after_what_was_gone_through() {
+        let mut writer = SegmentWriter::new(CleanupType::Logs);
+        for id in 0..7 {
+            writer.push(&row(id, "{}"), None).unwrap();
+        }
+        let keys = SegmentKeys::read(&writer.finish().unwrap().unwrap().content).unwrap();
+        let batches = |skipped| -> Vec<_> { keys.batches(skipped, 3).map(|b| b.keys).collect() };
+        assert_eq!(batches(0), [&[0, 1, 2][..], &[3, 4, 5], &[6]]);
+        assert_eq!(batches(5), [&[5, 6]]);
+        assert!(batches(7).is_empty() && batches(8).is_empty());
     }
 
     #[test]

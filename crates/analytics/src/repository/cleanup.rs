@@ -7,13 +7,15 @@ mod rows;
 mod runs;
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
+use sqlx::pool::PoolConnection;
+use sqlx::{PgPool, Postgres};
 
 use crate::cleanup::{Backup, CleanupType, Position};
+use crate::error::AnalyticsError;
 
 pub use audit::AuditEntry;
-pub use rows::{Batch, Rest, RestoredRows, StoredRow};
-pub use runs::{NewRun, StoredSegment};
+pub use rows::{Batch, BatchPlace, Mark, Rest, RestoredRows, StoredRow};
+pub use runs::{NewRun, SegmentProgress, StoredSegment};
 
 /// Cleanups of a database.
 #[derive(Debug, Clone)]
@@ -26,7 +28,23 @@ impl CleanupRepository {
     pub const fn new(pool: PgPool) -> Self {
         Self { pool }
     }
+
+    /// A connection for many statements.
+    pub async fn session(&self) -> Result<Session, AnalyticsError> {
+        Ok(Session(self.pool.acquire().await?))
+    }
+
+    /// The same, if there is one that nobody waits for.
+    pub fn spare_session(&self) -> Option<Session> {
+        self.pool.try_acquire().map(Session)
+    }
 }
+
+/// A connection that is kept from one statement to the next: the pool gives out another one each time, and
+/// each of them would have to plan the statements and to fill its caches by itself. Whoever has one asks the
+/// pool for nothing else meanwhile.
+#[derive(Debug)]
+pub struct Session(PoolConnection<Postgres>);
 
 /// How a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,10 +102,10 @@ pub struct Run {
     pub progress: Progress,
 }
 
-/// How far a run's deletion is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How far the deletion of a run, or of a segment of its backup, is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// How many rows of the backup were gone through.
+    /// How many rows of it were gone through.
     pub position: u64,
     /// How many of them were deleted.
     pub deleted: u64,
@@ -95,6 +113,16 @@ pub struct Progress {
     pub held: u64,
     /// How many were left because they were not what they are in the backup.
     pub changed: u64,
+}
+
+impl Progress {
+    /// Counts what was done between two moments of a part of this.
+    pub fn advance(&mut self, before: Self, after: Self) {
+        self.position += after.position.saturating_sub(before.position);
+        self.deleted += after.deleted.saturating_sub(before.deleted);
+        self.held += after.held.saturating_sub(before.held);
+        self.changed += after.changed.saturating_sub(before.changed);
+    }
 }
 
 impl StoredRow {

@@ -1,9 +1,10 @@
 //! `backupData`: every row in its own text, with checksums, once.
 
+use std::num::NonZeroU32;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use partner_analytics::activities::cleanup::{BackupDataInput, CleanupActivities, ItemsReference};
 use partner_analytics::cleanup::{BackupCursor, Cleanup, CleanupSettings, CleanupType};
 use partner_analytics::repository::cleanup::CleanupRepository;
@@ -81,22 +82,26 @@ async fn a_segment_ends_when_it_has_enough_rows_or_enough_bytes() -> Result<()> 
     assert_eq!(reached.into_inner()?, [0, segment, 2 * segment, 17]);
 
     // As many rows as are read at once are looked at before the bytes are counted.
-    let large = World::with_rows(CleanupType::Logs, 2_500).await?;
-    large.identify(CleanupType::Logs).await?;
-    let settings = CleanupSettings {
-        segment_bytes: 1,
-        ..CleanupSettings::default()
-    };
-    let repository = CleanupRepository::new(large.pool.clone());
-    let objects: Arc<dyn ObjectStore> = Arc::clone(&large.objects) as _;
-    let activities = CleanupActivities {
-        cleanup: Cleanup::new(repository, Some(objects), settings),
-    };
-    let reached = Mutex::new(Vec::new());
-    let report = |cursor: BackupCursor| reached.lock().unwrap().push(cursor.rows);
-    let backup = done(activities.back_up(input.into(), &report).await)?;
-    assert_eq!(reached.into_inner()?, [0, 1_000, 2_000, 2_500]);
-    assert_eq!(large.backup_rows(&backup)?.len(), 2_500);
+    // So they are where the second segment of two would begin later.
+    for segment_rows in [10_000, 1_500, 1_000] {
+        let large = World::with_rows(CleanupType::Logs, 2_500).await?;
+        large.identify(CleanupType::Logs).await?;
+        let settings = CleanupSettings {
+            segment_rows: NonZeroU32::new(segment_rows).context("no rows")?,
+            segment_bytes: 1,
+            ..CleanupSettings::default()
+        };
+        let repository = CleanupRepository::new(large.pool.clone());
+        let objects: Arc<dyn ObjectStore> = Arc::clone(&large.objects) as _;
+        let activities = CleanupActivities {
+            cleanup: Cleanup::new(repository, Some(objects), settings),
+        };
+        let reached = Mutex::new(Vec::new());
+        let report = |cursor: BackupCursor| reached.lock().unwrap().push(cursor.rows);
+        let backup = done(activities.back_up(input.clone().into(), &report).await)?;
+        assert_eq!(reached.into_inner()?, [0, 1_000, 2_000, 2_500]);
+        assert_eq!(large.backup_rows(&backup)?.len(), 2_500);
+    }
     Ok(())
 }
 

@@ -204,7 +204,13 @@ impl World {
         let others = "SELECT count(*) FROM pg_stat_activity
                       WHERE datname = current_database() AND pid <> pg_backend_pid()
                         AND state NOT IN ('idle', 'idle in transaction')";
-        while Arc::strong_count(&self.objects.store) > 1 || self.count(others).await? > 0 {
+        // A connection is back in the pool when its last statement, which the server may not even have
+        // looked at yet, is over.
+        let is_settled = || {
+            Arc::strong_count(&self.objects.store) == 1
+                && self.pool.num_idle() == self.pool.size() as usize
+        };
+        while !is_settled() || self.count(others).await? > 0 {
             tokio::task::yield_now().await;
         }
         Ok(())
@@ -213,6 +219,12 @@ impl World {
     /// A number that the database counts.
     pub(crate) async fn count(&self, statement: &'static str) -> Result<i64> {
         Ok(sqlx::query_scalar(statement).fetch_one(&self.pool).await?)
+    }
+
+    /// How many rows the database says that cleanups deleted.
+    pub(crate) async fn deleted(&self) -> Result<i64> {
+        self.count("SELECT sum(deleted_rows)::bigint FROM cleanup_progress")
+            .await
     }
 
     /// The rows that there are.

@@ -7,10 +7,12 @@ mod cleanup_backup;
 mod cleanup_crash;
 mod cleanup_delete;
 mod cleanup_files;
+mod cleanup_lanes;
 mod cleanup_objects;
 mod cleanup_plan;
 mod cleanup_restore;
 mod cleanup_support;
+mod cleanup_versions;
 // The same server for the tests of every domain.
 #[path = "../../../payment/tests/activities/database.rs"]
 mod database;

@@ -25,7 +25,10 @@ impl CleanupRepository {
     /// How many rows the run of a backup deleted.
     pub async fn deleted_by(&self, backup: &str) -> Result<Option<u64>, AnalyticsError> {
         let deleted = sqlx::query_scalar!(
-            "SELECT deleted_rows FROM cleanup_runs WHERE backup_reference = $1",
+            "SELECT progress.deleted_rows AS \"deleted!\"
+             FROM cleanup_runs AS run
+             JOIN cleanup_progress AS progress ON progress.run_id = run.id
+             WHERE run.backup_reference = $1",
             backup
         )
         .fetch_optional(&self.pool)

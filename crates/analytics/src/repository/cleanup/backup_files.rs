@@ -1,13 +1,13 @@
 //! Files that a backup sets out to write, until it is whole: one that is not needed after all is found
 //! here.
 
-use super::CleanupRepository;
+use super::{CleanupRepository, Session};
 use crate::error::AnalyticsError;
 
-impl CleanupRepository {
+impl Session {
     /// Writes down that files of these names will be written, before they are.
     pub async fn announce_files(
-        &self,
+        &mut self,
         run_id: &str,
         names: &[String],
     ) -> Result<(), AnalyticsError> {
@@ -18,11 +18,13 @@ impl CleanupRepository {
             run_id,
             names
         )
-        .execute(&self.pool)
+        .execute(&mut *self.0)
         .await?;
         Ok(())
     }
+}
 
+impl CleanupRepository {
     /// Those that belong to no segment that was read back, and are not this manifest.
     pub async fn unneeded_files(
         &self,

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt as _;
 
-use super::{CleanupRepository, Progress, Run, count, number};
+use super::{CleanupRepository, Progress, Run, Session, count, number};
 use crate::cleanup::{CleanupType, Position};
 use crate::error::AnalyticsError;
 
@@ -15,8 +15,6 @@ pub struct StoredRow {
     pub id: i64,
     /// From when it is.
     pub at: DateTime<Utc>,
-    /// A hash of all its columns: another one once any of them has changed.
-    pub fingerprint: i64,
     /// The whole of it as JSON.
     pub text: String,
 }
@@ -35,8 +33,28 @@ pub struct Rest {
 pub struct Batch<'a> {
     /// Their keys.
     pub keys: &'a [i64],
-    /// The fingerprint of each.
-    pub fingerprints: &'a [i64],
+    /// The SHA-256 of each row's text.
+    pub hashes: &'a [[u8; 32]],
+}
+
+/// Where a batch belongs.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchPlace<'a> {
+    /// Whose backup has it.
+    pub run: &'a Run,
+    /// In which of its segments: whose rows were read after its mark.
+    pub segment: i32,
+    /// How many of the segment's rows there are up to its end.
+    pub reached: u64,
+}
+
+/// The moment from which on a row that is to be what it was must not have been written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// Every transaction before this one was over.
+    pub horizon: i64,
+    /// What the table was: see the view `cleaned_generations`.
+    pub generation: i64,
 }
 
 /// What became of rows that were put back.
@@ -48,7 +66,7 @@ pub struct RestoredRows {
     pub conflicting: Vec<i64>,
 }
 
-/// A run's progress, as PostgreSQL has it.
+/// A segment's progress, as PostgreSQL has it.
 struct Gone {
     position: i64,
     deleted_rows: i64,
@@ -56,20 +74,23 @@ struct Gone {
     changed_rows: i64,
 }
 
-/// Runs a statement on the table of a type, given its name, what is needed of a deleted row, and what
-/// follows from its deletion. A
-/// macro, because only a literal can be checked at compile time.
+/// Runs a statement on the table of a type, given the type, the table's name, what is needed of a
+/// deleted row, and what follows from its deletion. A macro, because only a literal can be checked at
+/// compile time; and because PostgreSQL leaves the other tables alone if it reads the type there.
 macro_rules! on_table {
     ($cleanup_type:expr, $statement:ident, $($argument:expr),* $(,)?) => {
         match $cleanup_type {
-            CleanupType::Logs => $statement!("application_logs", "id", "", $($argument),*),
-            CleanupType::Sessions => $statement!("sessions", "id", "", $($argument),*),
+            CleanupType::Logs => {
+                $statement!("logs", "application_logs", "id", "", $($argument),*)
+            }
+            CleanupType::Sessions => $statement!("sessions", "sessions", "id", "", $($argument),*),
             CleanupType::TempFiles => $statement!(
+                "temp_files",
                 "temp_files",
                 "id, cleaned.object_reference",
                 ", left_files AS (
                      INSERT INTO temp_file_deletions (object_reference, run_id)
-                     SELECT object_reference, $3 FROM deleted
+                     SELECT object_reference, $1 FROM deleted
                      ON CONFLICT (object_reference) DO NOTHING
                  )",
                 $($argument),*
@@ -78,56 +99,23 @@ macro_rules! on_table {
     };
 }
 
-// A row that somebody changes meanwhile is waited for and looked at again. The run's own row is part of
-// the condition and of the statement, so that nothing goes without a backup or without being counted.
-// Those that stay are looked for only if there are any, and under a lock: without one, a row would
-// count as staying that another attempt has deleted since the statement began.
 #[rustfmt::skip]
-macro_rules! delete_batch {
-    ($table:literal, $returned:literal, $then:literal, $pool:expr, $run:expr, $batch:expr, $position:expr) => {
+macro_rules! nth_after {
+    ($type:literal, $_table:literal, $_returned:literal, $_then:literal,
+     $pool:expr, $cutoff:expr, $after:expr, $skipped:expr) => {
         sqlx::query_as!(
-            Gone,
-            "WITH batch AS (
-                 SELECT batch.id, batch.fingerprint
-                 FROM unnest($1::bigint[], $2::bigint[]) AS batch (id, fingerprint)
-                 WHERE EXISTS (
-                     SELECT FROM cleanup_runs
-                     WHERE id = $3 AND cleanup_type = $4 AND state = 'backed_up' AND NOT dry_run
-                 )
-             ), deleted AS (
-                 DELETE FROM " + $table + " AS cleaned
-                 USING batch
-                 WHERE cleaned.id = batch.id
-                   AND NOT cleaned.legal_hold
-                   AND cleanup_fingerprint(cleaned) = batch.fingerprint
-                 RETURNING cleaned." + $returned + "
-             ), there AS (
-                 SELECT cleaned.legal_hold
-                 FROM " + $table + " AS cleaned
-                 JOIN batch USING (id)
-                 WHERE (SELECT count(*) FROM deleted) < cardinality($1)
-                   AND cleaned.id NOT IN (SELECT id FROM deleted)
-                 FOR KEY SHARE OF cleaned
-             ), kept AS (
-                 SELECT count(*) FILTER (WHERE legal_hold) AS held,
-                        count(*) FILTER (WHERE NOT legal_hold) AS changed
-                 FROM there
-             )" + $then + "
-             UPDATE cleanup_runs AS run
-             SET deleted_rows = run.deleted_rows + (SELECT count(*) FROM deleted),
-                 held_rows = run.held_rows
-                     + CASE WHEN run.position < $5 THEN (SELECT held FROM kept) ELSE 0 END,
-                 changed_rows = run.changed_rows
-                     + CASE WHEN run.position < $5 THEN (SELECT changed FROM kept) ELSE 0 END,
-                 position = GREATEST(run.position, $5),
-                 updated_at = now()
-             WHERE run.id = $3 AND run.state = 'backed_up'
-             RETURNING run.position, run.deleted_rows, run.held_rows, run.changed_rows",
-            $batch.keys,
-            $batch.fingerprints,
-            $run.id,
-            $run.cleanup_type.as_str(),
-            $position
+            Position,
+            "SELECT id AS \"id!\", at AS \"at!\"
+             FROM cleanable_rows
+             WHERE cleanup_type = '" + $type + "' AND at < $1 AND NOT legal_hold
+               AND (at, id) > ($2, $3)
+             ORDER BY at, id
+             OFFSET $4
+             LIMIT 1",
+            $cutoff,
+            $after.at,
+            $after.id,
+            $skipped
         )
         .fetch_optional($pool)
         .await
@@ -135,8 +123,126 @@ macro_rules! delete_batch {
 }
 
 #[rustfmt::skip]
+macro_rules! page_after {
+    ($type:literal, $_table:literal, $_returned:literal, $_then:literal,
+     $connection:expr, $cutoff:expr, $after:expr, $rows:expr) => {
+        sqlx::query_as!(
+            StoredRow,
+            "SELECT id AS \"id!\", at AS \"at!\", content AS \"text!\"
+             FROM cleanable_rows
+             WHERE cleanup_type = '" + $type + "' AND at < $1 AND NOT legal_hold
+               AND (at, id) > ($2, $3)
+             ORDER BY at, id
+             LIMIT $4",
+            $cutoff,
+            $after.at,
+            $after.id,
+            $rows
+        )
+        .fetch($connection)
+    };
+}
+
+#[rustfmt::skip]
+macro_rules! mark {
+    ($_type:literal, $table:literal, $_returned:literal, $_then:literal, $connection:expr) => {
+        sqlx::query_as!(
+            Mark,
+            "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS \"horizon!\",
+                    generation AS \"generation!\"
+             FROM cleaned_generations
+             WHERE table_id = '" + $table + "'::regclass"
+        )
+        .fetch_one($connection)
+        .await
+    };
+}
+
+// What there is of a row and was written before the segment's mark, was there when the segment was read, and
+// so is what it is in there: such a row goes without being read. (Transaction ids come again; they are
+// compared for as long as they cannot have.) Those that were written since go if their text is the same,
+// and are looked for only if there may be any. So are those that stay, and under a lock: without one, a row
+// would count as staying that another attempt has deleted since the statement began.
+//
+// A row that somebody changes meanwhile is waited for and looked at again, with what the statement has
+// worked out by then. A subquery on a deletion cannot be worked out again: hence the arrays.
+//
+// Whether the run may delete is asked once, for all of the statement: so that nothing goes without a
+// backup, and nothing without being counted.
+#[rustfmt::skip]
+macro_rules! delete_batch {
+    ($_type:literal, $table:literal, $returned:literal, $then:literal,
+     $connection:expr, $place:expr, $batch:expr) => {
+        sqlx::query_as!(
+            Gone,
+            "WITH permitted AS (
+                 SELECT segment.horizon, segment.generation
+                 FROM cleanup_runs AS run
+                 JOIN cleanup_segments AS segment ON segment.run_id = run.id
+                 WHERE run.id = $1 AND run.cleanup_type = $2 AND run.state = 'backed_up'
+                   AND NOT run.dry_run AND segment.number = $3
+             ), same AS (
+                 DELETE FROM " + $table + " AS cleaned
+                 WHERE cleaned.id = ANY ($5)
+                   AND NOT cleaned.legal_hold
+                   AND age(cleaned.xmin) > (
+                       SELECT age(permitted.horizon::text::xid8::xid)
+                       FROM permitted
+                       JOIN cleaned_generations AS now USING (generation)
+                       WHERE now.table_id = '" + $table + "'::regclass
+                         AND pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+                             < permitted.horizon + 2000000000
+                   )
+                 RETURNING cleaned." + $returned + "
+             ), rewritten AS (
+                 DELETE FROM " + $table + " AS cleaned
+                 USING unnest($5::bigint[], $6::bytea[]) AS batch (id, hash)
+                 WHERE (SELECT count(*) FROM same) < cardinality($5)
+                   AND cleaned.id = batch.id
+                   AND cleaned.id <> ALL (ARRAY(SELECT id FROM same))
+                   AND NOT cleaned.legal_hold
+                   AND sha256(convert_to(row_to_json(cleaned)::text, 'UTF8')) = batch.hash
+                   AND EXISTS (SELECT FROM permitted)
+                 RETURNING cleaned." + $returned + "
+             ), deleted AS NOT MATERIALIZED (
+                 SELECT * FROM same UNION ALL SELECT * FROM rewritten
+             ), there AS (
+                 SELECT cleaned.legal_hold
+                 FROM " + $table + " AS cleaned
+                 WHERE (SELECT count(*) FROM deleted) < cardinality($5)
+                   AND cleaned.id = ANY ($5)
+                   AND cleaned.id <> ALL (ARRAY(SELECT id FROM deleted))
+                 FOR SHARE OF cleaned
+             ), kept AS (
+                 SELECT count(*) FILTER (WHERE legal_hold) AS held,
+                        count(*) FILTER (WHERE NOT legal_hold) AS changed
+                 FROM there
+             )" + $then + "
+             UPDATE cleanup_segments AS segment
+             SET deleted_rows = segment.deleted_rows + (SELECT count(*) FROM deleted),
+                 held_rows = segment.held_rows
+                     + CASE WHEN segment.position < $4 THEN (SELECT held FROM kept) ELSE 0 END,
+                 changed_rows = segment.changed_rows
+                     + CASE WHEN segment.position < $4 THEN (SELECT changed FROM kept) ELSE 0 END,
+                 position = GREATEST(segment.position, $4)
+             WHERE segment.run_id = $1 AND segment.number = $3 AND EXISTS (SELECT FROM permitted)
+             RETURNING segment.position, segment.deleted_rows, segment.held_rows,
+                       segment.changed_rows",
+            $place.run.id,
+            $place.run.cleanup_type.as_str(),
+            $place.segment,
+            number($place.reached),
+            $batch.keys,
+            $batch.hashes as _
+        )
+        .fetch_optional($connection)
+        .await
+    };
+}
+
+#[rustfmt::skip]
 macro_rules! restore_rows {
-    ($table:literal, $_returned:literal, $_then:literal, $pool:expr, $texts:expr) => {
+    ($_type:literal, $table:literal, $_returned:literal, $_then:literal, $pool:expr, $texts:expr) => {
         sqlx::query!(
             "INSERT INTO " + $table + " OVERRIDING SYSTEM VALUE
              SELECT restored.*
@@ -152,7 +258,7 @@ macro_rules! restore_rows {
 
 #[rustfmt::skip]
 macro_rules! conflicting_rows {
-    ($table:literal, $_returned:literal, $_then:literal, $pool:expr, $keys:expr, $texts:expr) => {
+    ($_type:literal, $table:literal, $_returned:literal, $_then:literal, $pool:expr, $keys:expr, $texts:expr) => {
         sqlx::query_scalar!(
             "SELECT batch.id AS \"id!\"
              FROM unnest($1::bigint[], $2::text[]) AS batch (id, content)
@@ -166,6 +272,59 @@ macro_rules! conflicting_rows {
     };
 }
 
+impl Session {
+    /// The mark of what is read from here on.
+    pub async fn mark(&mut self, cleanup_type: CleanupType) -> Result<Mark, AnalyticsError> {
+        Ok(on_table!(cleanup_type, mark, &mut *self.0)?)
+    }
+
+    /// The rows after a position: so many of them, and not many more bytes than that.
+    pub async fn page_after(
+        &mut self,
+        cleanup_type: CleanupType,
+        cutoff: DateTime<Utc>,
+        after: Position,
+        rows: i64,
+        bytes: usize,
+    ) -> Result<Vec<StoredRow>, AnalyticsError> {
+        let mut found = on_table!(cleanup_type, page_after, &mut *self.0, cutoff, after, rows);
+        let mut page = Vec::new();
+        let mut read = 0;
+        while let Some(row) = found.try_next().await? {
+            read += row.text.len();
+            page.push(row);
+            if read >= bytes {
+                break;
+            }
+        }
+        Ok(page)
+    }
+
+    /// Deletes those rows that are what they were and not under hold, and writes down that the
+    /// segment was gone through up to the batch's end; how far it is.
+    pub async fn delete_batch(
+        &mut self,
+        place: BatchPlace<'_>,
+        batch: Batch<'_>,
+    ) -> Result<Progress, AnalyticsError> {
+        let gone = on_table!(
+            place.run.cleanup_type,
+            delete_batch,
+            &mut *self.0,
+            place,
+            batch
+        )?;
+        // No row: the run is not what it was when it was read.
+        let gone = gone.ok_or(AnalyticsError::ConcurrentChange)?;
+        Ok(Progress {
+            position: count(gone.position),
+            deleted: count(gone.deleted_rows),
+            held: count(gone.held_rows),
+            changed: count(gone.changed_rows),
+        })
+    }
+}
+
 impl CleanupRepository {
     /// The nth row after a position, of those that are older than the cutoff and not under hold.
     pub async fn nth_after(
@@ -175,25 +334,9 @@ impl CleanupRepository {
         after: Position,
         nth: i64,
     ) -> Result<Option<Position>, AnalyticsError> {
-        let found = sqlx::query!(
-            "SELECT id AS \"id!\", at AS \"at!\"
-             FROM cleanable_rows
-             WHERE cleanup_type = $1 AND at < $2 AND NOT legal_hold AND (at, id) > ($3, $4)
-             ORDER BY at, id
-             OFFSET $5
-             LIMIT 1",
-            cleanup_type.as_str(),
-            cutoff,
-            after.at,
-            after.id,
-            nth - 1
-        )
-        .fetch_optional(&self.pool)
-        .await?;
-        Ok(found.map(|row| Position {
-            at: row.at,
-            id: row.id,
-        }))
+        let skipped = nth - 1;
+        let found = on_table!(cleanup_type, nth_after, &self.pool, cutoff, after, skipped)?;
+        Ok(found)
     }
 
     /// All of them after a position.
@@ -236,69 +379,6 @@ impl CleanupRepository {
         .fetch_one(&self.pool)
         .await?;
         Ok(count(held))
-    }
-
-    /// The rows after a position: so many of them, and not many more bytes than that.
-    pub async fn page_after(
-        &self,
-        cleanup_type: CleanupType,
-        cutoff: DateTime<Utc>,
-        after: Position,
-        rows: i64,
-        bytes: usize,
-    ) -> Result<Vec<StoredRow>, AnalyticsError> {
-        let mut found = sqlx::query_as!(
-            StoredRow,
-            "SELECT id AS \"id!\", at AS \"at!\", content AS \"text!\",
-                    fingerprint AS \"fingerprint!\"
-             FROM cleanable_rows
-             WHERE cleanup_type = $1 AND at < $2 AND NOT legal_hold AND (at, id) > ($3, $4)
-             ORDER BY at, id
-             LIMIT $5",
-            cleanup_type.as_str(),
-            cutoff,
-            after.at,
-            after.id,
-            rows
-        )
-        .fetch(&self.pool);
-        let mut page = Vec::new();
-        let mut read = 0;
-        while let Some(row) = found.try_next().await? {
-            read += row.text.len();
-            page.push(row);
-            if read >= bytes {
-                break;
-            }
-        }
-        Ok(page)
-    }
-
-    /// Deletes those rows that are what they were and not under hold, and writes down that the run is
-    /// through with all rows up to this one, `reached`.
-    pub async fn delete_batch(
-        &self,
-        run: &Run,
-        batch: Batch<'_>,
-        reached: u64,
-    ) -> Result<Progress, AnalyticsError> {
-        let position = number(reached);
-        let gone = on_table!(
-            run.cleanup_type,
-            delete_batch,
-            &self.pool,
-            run,
-            batch,
-            position
-        )?;
-        // No row: the run is not what it was when it was read.
-        let gone = gone.ok_or(AnalyticsError::ConcurrentChange)?;
-        Ok(Progress {
-            position: count(gone.position),
-            deleted: count(gone.deleted_rows),
-            held: count(gone.held_rows),
-            changed: count(gone.changed_rows),
-        })
     }
 
     /// Puts rows back where there are none.

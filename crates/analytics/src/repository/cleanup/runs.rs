@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgQueryResult;
 
-use super::{CleanupRepository, Progress, Run, RunState, count, number};
+use super::{CleanupRepository, Mark, Progress, Run, RunState, count, number};
 use crate::cleanup::{Backup, CleanupType, Plan, Position, SegmentEntry};
 use crate::error::AnalyticsError;
 
@@ -29,7 +29,18 @@ pub struct StoredSegment {
     pub until: Position,
 }
 
-/// A row of `cleanup_runs`.
+/// How far the deletion of a segment is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentProgress {
+    /// The segment's number.
+    pub number: i32,
+    /// The name of its file.
+    pub name: String,
+    /// How far it is.
+    pub progress: Progress,
+}
+
+/// A row of `cleanup_runs`, with its progress.
 struct RunRow {
     id: String,
     cleanup_type: String,
@@ -73,11 +84,13 @@ impl CleanupRepository {
     pub async fn run(&self, id: &str) -> Result<Option<Run>, AnalyticsError> {
         let row = sqlx::query_as!(
             RunRow,
-            "SELECT id, cleanup_type, retention_days, dry_run, cutoff, state, planned_rows,
+            "SELECT run.id, cleanup_type, retention_days, dry_run, cutoff, state, planned_rows,
                     planned_held, oldest, newest, created_at, backup_reference, backup_rows,
-                    position, deleted_rows, held_rows, changed_rows
-             FROM cleanup_runs
-             WHERE id = $1",
+                    progress.position AS \"position!\", progress.deleted_rows AS \"deleted_rows!\",
+                    progress.held_rows AS \"held_rows!\", progress.changed_rows AS \"changed_rows!\"
+             FROM cleanup_runs AS run
+             JOIN cleanup_progress AS progress ON progress.run_id = run.id
+             WHERE run.id = $1",
             id
         )
         .fetch_optional(&self.pool)
@@ -134,25 +147,54 @@ impl CleanupRepository {
         Ok(segments.collect())
     }
 
+    /// How far the deletion of each segment of a run's backup is, in their order.
+    pub async fn segments_progress(
+        &self,
+        run_id: &str,
+    ) -> Result<Vec<SegmentProgress>, AnalyticsError> {
+        let rows = sqlx::query!(
+            "SELECT number, name, position, deleted_rows, held_rows, changed_rows
+             FROM cleanup_segments
+             WHERE run_id = $1 AND verified
+             ORDER BY number",
+            run_id
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let segments = rows.into_iter().map(|row| SegmentProgress {
+            number: row.number,
+            name: row.name,
+            progress: Progress {
+                position: count(row.position),
+                deleted: count(row.deleted_rows),
+                held: count(row.held_rows),
+                changed: count(row.changed_rows),
+            },
+        });
+        Ok(segments.collect())
+    }
+
     /// Writes down that a segment will be stored, before it is.
     pub async fn begin_segment(
         &self,
         run_id: &str,
         number_of_it: i32,
         segment: &StoredSegment,
+        mark: Mark,
     ) -> Result<(), AnalyticsError> {
         let StoredSegment { entry, until } = segment;
         let begun = sqlx::query!(
             "INSERT INTO cleanup_segments (run_id, number, name, sha256, bytes, rows, first_key,
-                                           last_key, until_at, until_id)
-             SELECT id, $2, $3, $4, $5, $6, $7, $8, $9, $10
+                                           last_key, until_at, until_id, horizon, generation)
+             SELECT id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
              FROM cleanup_runs
              WHERE id = $1 AND state = 'planned'
              ON CONFLICT (run_id, number) DO UPDATE
              SET name = excluded.name, sha256 = excluded.sha256, bytes = excluded.bytes,
                  rows = excluded.rows, first_key = excluded.first_key,
                  last_key = excluded.last_key, until_at = excluded.until_at,
-                 until_id = excluded.until_id
+                 until_id = excluded.until_id, horizon = excluded.horizon,
+                 generation = excluded.generation
              WHERE NOT cleanup_segments.verified",
             run_id,
             number_of_it,
@@ -163,7 +205,9 @@ impl CleanupRepository {
             entry.first_key,
             entry.last_key,
             until.at,
-            until.id
+            until.id,
+            mark.horizon,
+            mark.generation
         )
         .execute(&self.pool)
         .await?;
@@ -226,9 +270,13 @@ impl CleanupRepository {
     /// Writes down that all of a run's backup was gone through.
     pub async fn finish_deletion(&self, run_id: &str) -> Result<Run, AnalyticsError> {
         let finished = sqlx::query!(
-            "UPDATE cleanup_runs
-             SET state = 'deleted', updated_at = now()
-             WHERE id = $1 AND state IN ('backed_up', 'deleted') AND position = backup_rows",
+            "UPDATE cleanup_runs AS run
+             SET state = 'deleted', position = progress.position,
+                 deleted_rows = progress.deleted_rows, held_rows = progress.held_rows,
+                 changed_rows = progress.changed_rows, updated_at = now()
+             FROM cleanup_progress AS progress
+             WHERE run.id = $1 AND progress.run_id = run.id
+               AND run.state IN ('backed_up', 'deleted') AND progress.position = run.backup_rows",
             run_id
         )
         .execute(&self.pool)
