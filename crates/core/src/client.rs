@@ -217,11 +217,9 @@ impl ProcessClient {
         options: WorkflowStartOptions,
     ) -> Result<Process, ClientError> {
         let workflow = UntypedWorkflow::new(workflow);
-        match self
-            .client
-            .start_workflow(workflow, raw(input), options)
-            .await
-        {
+        // Boxed: it is large, and every caller's future would carry it along.
+        let started = Box::pin(self.client.start_workflow(workflow, raw(input), options));
+        match started.await {
             Ok(handle) => Ok(Process {
                 handle,
                 id: id.to_owned(),

@@ -5,7 +5,7 @@ use partner_api::auth::Scope;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::support::{Caller, with_api};
+use super::support::{Api, Caller, with_api};
 use crate::support::{in_time, on_platform, until};
 
 fn listing(id: &str) -> Value {
@@ -33,6 +33,20 @@ async fn under_review(caller: &Caller<'_>, id: &str) {
     .await;
 }
 
+/// Whoever submitted the listing reviews others, and not this one.
+async fn expect_no_decision_by_its_owner(api: &Api) {
+    let owner = api
+        .caller(&[Scope::Review, Scope::Write], Some("api-owner"))
+        .await;
+    let own = json!({ "decision": "approve" });
+    owner
+        .post("/api/v1/listings/api-decisions/decision", &own)
+        .await
+        .expect(403);
+    let signal = "/api/v1/workflows/listing-approval-api-decisions/signals/approve";
+    owner.post(signal, &json!({})).await.expect(403);
+}
+
 #[test]
 fn a_decision_is_answered_once_and_the_second_reviewer_hears_who_was_first() {
     on_platform(async |host| {
@@ -40,16 +54,7 @@ fn a_decision_is_answered_once_and_the_second_reviewer_hears_who_was_first() {
             let worker = api.stage.worker().await;
             let caller = api.admin().await;
             under_review(&caller, "api-decisions").await;
-            let owner = api
-                .caller(&[Scope::Review, Scope::Write], Some("api-owner"))
-                .await;
-            let own = json!({ "decision": "approve" });
-            owner
-                .post("/api/v1/listings/api-decisions/decision", &own)
-                .await
-                .expect(403);
-            let signal = "/api/v1/workflows/listing-approval-api-decisions/signals/approve";
-            owner.post(signal, &json!({})).await.expect(403);
+            expect_no_decision_by_its_owner(api).await;
             let reviewer = api.caller(&[Scope::Review], Some("rita")).await;
             let seen = reviewer
                 .get("/api/v1/listings/api-decisions/approval")

@@ -35,6 +35,17 @@ fn token(key_id: &str, claims: &Value) -> String {
     encode(&header, claims, &key).expect("a token")
 }
 
+/// What makes a token one that is not for us, or not now.
+fn wrong() -> [Value; 5] {
+    [
+        json!({ "iss": "https://evil.example.com/" }),
+        json!({ "aud": "somebody-else" }),
+        json!({ "exp": 1 }),
+        json!({ "nbf": LATER - 1 }),
+        json!({ "sub": null }),
+    ]
+}
+
 /// The token with a shared secret in the public key's place, or with none at all.
 fn forged() -> [String; 2] {
     let mut header = Header::new(Algorithm::HS256);
@@ -84,14 +95,7 @@ fn a_token_of_the_provider_is_its_users_and_no_other_is_taken() {
                 .await
                 .expect(200);
 
-            let wrong = [
-                json!({ "iss": "https://evil.example.com/" }),
-                json!({ "aud": "somebody-else" }),
-                json!({ "exp": 1 }),
-                json!({ "nbf": LATER - 1 }),
-                json!({ "sub": null }),
-            ];
-            for changes in wrong {
+            for changes in wrong() {
                 let caller = api.with(token("k1", &claims(&changes)));
                 assert_eq!(
                     caller.get("/api/v1/workflows").await.status,
