@@ -17,6 +17,15 @@ const PUBLIC: &str = "k-BQYVOlmUlZw9GSx7Jax3Lcc_40pS4CnGmlpSBsCnI";
 /// The year 2100.
 const LATER: u64 = 4_102_444_800;
 
+/// The configuration of an API that takes this provider's tokens.
+const fn provided(url: &str) -> [(&str, &str); 3] {
+    [
+        ("PARTNER__API__JWT__JWKS_URL", url),
+        ("PARTNER__API__JWT__ISSUER", "https://id.example.com/"),
+        ("PARTNER__API__JWT__AUDIENCE", "partner-platform"),
+    ]
+}
+
 fn claims(changes: &Value) -> Value {
     let mut claims = json!({ "iss": "https://id.example.com/", "aud": "partner-platform", "sub": "api-jwt-ana",
         "scope": "openid read write", "exp": LATER });
@@ -76,12 +85,7 @@ fn a_token_of_the_provider_is_its_users_and_no_other_is_taken() {
             .mount(&provider)
             .await;
         let url = provider.uri();
-        let variables = [
-            ("PARTNER__API__JWT__JWKS_URL", url.as_str()),
-            ("PARTNER__API__JWT__ISSUER", "https://id.example.com/"),
-            ("PARTNER__API__JWT__AUDIENCE", "partner-platform"),
-        ];
-        with_api(host, "api-jwt", &variables, async |api| {
+        with_api(host, "api-jwt", &provided(&url), async |api| {
             let ana = api.with(token("k1", &claims(&json!({}))));
             let reminder = json!({ "userId": "api-jwt-ana", "reminderType": "visit", "message": "m",
                 "scheduledTime": "2126-01-01T00:00:00Z" });
@@ -129,12 +133,7 @@ fn a_provider_that_is_down_is_asked_once_and_nobody_waits_for_it() {
             .mount(&provider)
             .await;
         let url = provider.uri();
-        let variables = [
-            ("PARTNER__API__JWT__JWKS_URL", url.as_str()),
-            ("PARTNER__API__JWT__ISSUER", "https://id.example.com/"),
-            ("PARTNER__API__JWT__AUDIENCE", "partner-platform"),
-        ];
-        with_api(host, "api-jwks-down", &variables, async |api| {
+        with_api(host, "api-jwks-down", &provided(&url), async |api| {
             let ana = api.with(token("k1", &claims(&json!({}))));
             for _ in 0..3 {
                 let answer = ana.get("/api/v1/workflows").await.expect(503);

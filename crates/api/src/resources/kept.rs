@@ -55,11 +55,12 @@ pub(crate) async fn execute_onboarding(
     let id = workflow_id::onboarding(&request.input().user_id);
     let id = request.begin(id).await?;
     let api = &request.api;
-    let Some(ended) = in_time(api, api.config.max_wait, finish(api, &request.caller, &id)).await
+    // It is under way, whatever became of the waiting.
+    let Some(Ok(ended)) =
+        in_time(api, api.config.max_wait, finish(api, &request.caller, &id)).await
     else {
         return Ok(Started::new(id).accepted());
     };
-    let ended = ended?;
     match (ended.result, ended.failure) {
         (Some(result), _) => Ok(Json(result).into_response()),
         (None, Some(failure)) if failure.code == ErrorCode::ValidationError => Err(

@@ -17,10 +17,7 @@ impl Start for SendNotificationWorkflowInput {
     }
 
     fn check(&self) -> std::result::Result<(), String> {
-        if self.message.trim().is_empty() {
-            return Err("message: expected a text that is not empty".to_owned());
-        }
-        Ok(())
+        check_message(&self.message)
     }
 }
 
@@ -38,6 +35,14 @@ pub(crate) async fn start(
 ) -> Result<Response> {
     let id = notification_id(&request);
     request.start(id).await
+}
+
+/// Whether there is something to tell.
+pub(super) fn check_message(message: &str) -> std::result::Result<(), String> {
+    if message.trim().is_empty() {
+        return Err("message: expected a text that is not empty".to_owned());
+    }
+    Ok(())
 }
 
 /// One key of one caller is one notification; without a key, each request is one.

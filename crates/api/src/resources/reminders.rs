@@ -4,6 +4,7 @@ use axum::response::Response;
 use partner_analytics::workflows::reminder::ReminderInput;
 use partner_core::workflow_id;
 
+use super::notifications::check_message;
 use crate::error::Result;
 use crate::start::{Start, StartRequest, StartResponses, WaitQuery};
 
@@ -15,10 +16,7 @@ impl Start for ReminderInput {
     }
 
     fn check(&self) -> std::result::Result<(), String> {
-        if self.message.trim().is_empty() {
-            return Err("message: expected a text that is not empty".to_owned());
-        }
-        Ok(())
+        check_message(&self.message)
     }
 }
 
