@@ -8,3 +8,4 @@ mod protocol;
 mod starts;
 mod support;
 mod tokens;
+mod webhooks;

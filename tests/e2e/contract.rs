@@ -9,7 +9,7 @@ use temporalio_sdk::WorkerOptions;
 
 use crate::support::on_platform;
 
-/// The contract's workflows, with their signals.
+/// The contract's workflows, with their signals; more signals may be added.
 const WORKFLOWS: [(&str, &[&str]); 9] = [
     ("dailyReportWorkflow", &["pause", "resume", "updateConfig"]),
     ("dataCleanupWorkflow", &["pause", "resume", "updateConfig"]),
@@ -18,14 +18,24 @@ const WORKFLOWS: [(&str, &[&str]); 9] = [
         &["approve", "listingUpdated", "reject"],
     ),
     ("listingExpirationWorkflow", &["renew"]),
-    ("processPaymentWorkflow", &["cancelPayment", "retryPayment"]),
+    (
+        "processPaymentWorkflow",
+        &["cancelPayment", "gatewayEvent", "retryPayment"],
+    ),
     ("reminderWorkflow", &["cancel", "reschedule"]),
     ("sendNotificationWorkflow", &[]),
     (
         "subscriptionPaymentWorkflow",
-        &["cancelPayment", "retryPayment"],
+        &["cancelPayment", "gatewayEvent", "retryPayment"],
     ),
     ("userOnboardingWorkflow", &[]),
+];
+
+/// Those that look for what is due, and start or signal the contract's.
+const ADDED_WORKFLOWS: [&str; 3] = [
+    "dueSubscriptionsWorkflow",
+    "expiringListingsWorkflow",
+    "reservationExpiryWorkflow",
 ];
 
 const USER_ACTIVITIES: [&str; 5] = [
@@ -37,7 +47,10 @@ const USER_ACTIVITIES: [&str; 5] = [
 ];
 
 /// Those that the contract does not name: it allows more of them.
-const ADDED_ACTIVITIES: [&str; 13] = [
+const ADDED_ACTIVITIES: [&str; 16] = [
+    "startDueSubscriptions",
+    "expireReservations",
+    "startDueExpirations",
     "planReport",
     "linkReport",
     "restoreBackup",
@@ -131,12 +144,16 @@ fn every_name_of_the_contract_is_offered_and_nothing_else_that_is_not_listed() {
         ])
     );
     let workflows = WORKFLOWS.map(|(name, _)| name);
-    assert_eq!(catalog().names(Kind::Workflow), names(&[&workflows]));
+    assert_eq!(
+        catalog().names(Kind::Workflow),
+        names(&[&workflows, &ADDED_WORKFLOWS])
+    );
 }
 
 #[test]
 fn every_workflow_understands_the_contracts_signals_and_queries() {
-    for (workflow, signals) in WORKFLOWS {
+    let added = ADDED_WORKFLOWS.map(|workflow| (workflow, &[] as &[&str]));
+    for (workflow, signals) in WORKFLOWS.into_iter().chain(added) {
         let understood = |kind| {
             let entries = catalog()
                 .entries

@@ -14,9 +14,12 @@ use partner_analytics::workflows::data_cleanup::DataCleanup;
 use partner_analytics::workflows::reminder::Reminder;
 use partner_core::activity_options::ActivityPolicies;
 use partner_listing::settings::ListingSettings;
+use partner_listing::workflows::expiring_listings::ExpiringListings;
 use partner_listing::workflows::listing_approval::ListingApproval;
 use partner_listing::workflows::listing_expiration::ListingExpiration;
+use partner_payment::workflows::due_subscriptions::DueSubscriptions;
 use partner_payment::workflows::process_payment::ProcessPayment;
+use partner_payment::workflows::reservation_expiry::ReservationExpiry;
 use partner_payment::workflows::subscription_payment::SubscriptionPayment;
 use partner_tests::branches::BRANCHES;
 use partner_user::settings::OnboardingSettings;
@@ -69,7 +72,10 @@ async fn every_recorded_branch_replays() -> Result<()> {
         .register_workflow_with_factory(move || {
             ListingExpiration::new(policies(), expiration.clone())
         })?
+        .register_workflow_with_factory(move || ExpiringListings::new(policies()))?
         .register_workflow_with_factory(move || ProcessPayment::new(policies()))?
+        .register_workflow_with_factory(move || DueSubscriptions::new(policies()))?
+        .register_workflow_with_factory(move || ReservationExpiry::new(policies()))?
         .register_workflow_with_factory(move || SubscriptionPayment::new(policies()))?
         .register_workflow_with_factory(move || SendNotification::new(policies()))?
         .register_workflow_with_factory(move || UserOnboarding::new(policies(), settings.clone()))?

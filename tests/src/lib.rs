@@ -12,4 +12,5 @@ pub mod reminders;
 pub mod reports;
 pub mod stage;
 pub mod subscriptions;
+pub mod sweeps;
 pub mod users;

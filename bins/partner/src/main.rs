@@ -16,5 +16,6 @@ use crate::cli::Cli;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    commands::run(Cli::parse()).await
+    // Boxed: the largest command decides how large all are.
+    Box::pin(commands::run(Cli::parse())).await
 }

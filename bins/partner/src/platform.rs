@@ -142,6 +142,7 @@ impl Running {
                 .into(),
         };
         let api = Box::pin(ApiProcess::start(&self.platform, command)).await?;
+        self.platform.post_gateway_events_to(&api.ready.api_url)?;
         let api_key = self.make_key().await?;
         step.done();
         let endpoint = ApiEndpoint {

@@ -18,7 +18,8 @@ use crate::state::ApiState;
 /// What every reader of the description needs to know.
 const ABOUT: &str = "Starts, follows and decides the partner platform's business processes.
 
-Every request needs `Authorization: Bearer` with an API key or an access token. What is started is \
+Every request needs `Authorization: Bearer` with an API key or an access token, except what other \
+systems sign. What is started is \
 started once, by its business id and, if there is one, by the `Idempotency-Key`. Errors are problem \
 documents (RFC 9457) with the code that workflows fail with.";
 
@@ -39,6 +40,7 @@ documents (RFC 9457) with the code that workflows fail with.";
         (name = "reports", description = "What happened in a day"),
         (name = "cleanups", description = "Old data"),
         (name = "workflows", description = "Processes of every kind"),
+        (name = "webhooks", description = "What other systems tell, signed by them"),
         (name = "kept", description = "Routes that other services have always called"),
         (name = "health", description = "Probes, without credentials"),
     ),
@@ -91,31 +93,31 @@ fn name(operation: &mut Operation) {
 
 /// What every operation may answer, said in one place.
 fn describe_errors(operation: &mut Operation) {
-    if operation
-        .tags
-        .as_ref()
-        .is_some_and(|tags| tags.iter().any(|tag| tag == "health"))
-    {
+    let has_tag = |name: &str| operation.tags.iter().flatten().any(|tag| tag == name);
+    if has_tag("health") {
         return;
     }
+    let is_signed = has_tag("webhooks");
     let mut errors = vec![
         (
             "400",
             "The request is not valid; `errors` has every field that is wrong",
         ),
-        (
-            "401",
-            "The credentials are missing, unknown, expired or revoked",
-        ),
-        ("403", "The credentials do not allow it"),
         ("404", "There is no such thing, or not for this caller"),
-        ("429", "Too many requests, see `Retry-After`"),
         ("500", "A defect of ours"),
         (
             "503",
             "Temporal or the database cannot be used, see `Retry-After`",
         ),
     ];
+    if !is_signed {
+        errors.push((
+            "401",
+            "The credentials are missing, unknown, expired or revoked",
+        ));
+        errors.push(("403", "The credentials do not allow it"));
+        errors.push(("429", "Too many requests, see `Retry-After`"));
+    }
     if operation.request_body.is_some() {
         errors.push(("408", "The body comes too slowly"));
         errors.push(("409", "Something else stands where this would be"));

@@ -14,6 +14,7 @@ use partner_core::client::ClientError;
 use partner_core::error::{ErrorCode, chain};
 use partner_core::temporal::ConnectError;
 use partner_listing::error::ListingError;
+use partner_payment::error::PaymentError;
 use partner_user::error::UserError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -302,6 +303,12 @@ impl From<sqlx::Error> for ApiError {
 
 impl From<UserError> for ApiError {
     fn from(error: UserError) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+impl From<PaymentError> for ApiError {
+    fn from(error: PaymentError) -> Self {
         Self::Database(error.into())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::to_bytes;
+use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
@@ -37,14 +37,7 @@ impl<T: DeserializeOwned + ToSchema> FromRequest<ApiState> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, api: &ApiState) -> Result<Self> {
-        if !is_json(&request) {
-            return Err(ApiError::UnsupportedMediaType);
-        }
-        let most = api.config.max_body_bytes.get();
-        let bytes = timeout(PATIENCE, to_bytes(request.into_body(), most))
-            .await
-            .map_err(|_| ApiError::TooSlow(PATIENCE))?
-            .map_err(|_| ApiError::TooLarge(most))?;
+        let RawBody(bytes) = RawBody::from_request(request, api).await?;
         let raw: Value = serde_json::from_slice(&bytes)
             .map_err(|error| ApiError::field("", format!("the body is not JSON: {error}")))?;
         let problems = unstorable(&raw);
@@ -57,6 +50,26 @@ impl<T: DeserializeOwned + ToSchema> FromRequest<ApiState> for Body<T> {
             .into_result()
             .map_err(|invalid| ApiError::Invalid(vec![problem(&invalid.to_string())]))?;
         Ok(Self { value, raw })
+    }
+}
+
+/// A JSON body byte by byte, as it was sent: a signature is over these.
+#[derive(Debug, Clone)]
+pub(crate) struct RawBody(pub(crate) Bytes);
+
+impl FromRequest<ApiState> for RawBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, api: &ApiState) -> Result<Self> {
+        if !is_json(&request) {
+            return Err(ApiError::UnsupportedMediaType);
+        }
+        let most = api.config.max_body_bytes.get();
+        timeout(PATIENCE, to_bytes(request.into_body(), most))
+            .await
+            .map_err(|_| ApiError::TooSlow(PATIENCE))?
+            .map(Self)
+            .map_err(|_| ApiError::TooLarge(most))
     }
 }
 

@@ -12,6 +12,7 @@ mod reports;
 mod reviews;
 mod subscriptions;
 mod users;
+mod webhooks;
 mod workflows;
 
 use axum::Json;
@@ -58,6 +59,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(workflows::cancel))
         .routes(routes!(workflows::signal))
         .routes(routes!(workflows::query))
+        .routes(routes!(webhooks::gateway))
         .routes(routes!(kept::start_notification))
         .routes(routes!(kept::execute_onboarding))
         .routes(routes!(kept::status))

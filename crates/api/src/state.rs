@@ -4,9 +4,13 @@ use std::future::Future;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use partner_adapters::StripeWebhook;
 use partner_core::config::{ApiConfig, Config};
 use partner_listing::repository::ReviewRepository;
+use partner_payment::gateway_events::GatewayEvents;
+use partner_payment::repository::GatewayEventRepository;
 use partner_user::repository::InboxRepository;
+use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::PgPool;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
@@ -32,6 +36,9 @@ pub struct Api {
     pub(crate) workflows: WorkflowRepository,
     pub(crate) inboxes: InboxRepository,
     pub(crate) reviews: ReviewRepository,
+    pub(crate) gateway_events: GatewayEvents,
+    /// How the gateway's events are told from anyone else's, if any are taken.
+    pub(crate) gateway_webhook: Option<StripeWebhook>,
     pub(crate) tokens: TokenVerifier,
     pub(crate) limits: Limits,
     pub(crate) schemas: Schemas,
@@ -57,6 +64,8 @@ impl ApiState {
             workflows: WorkflowRepository::new(pool.clone()),
             inboxes: InboxRepository::new(pool.clone()),
             reviews: ReviewRepository::new(pool.clone()),
+            gateway_events: GatewayEvents::new(GatewayEventRepository::new(pool.clone())),
+            gateway_webhook: webhook(&config.gateway.webhook_secret),
             pool,
             tokens: TokenVerifier::new(api.jwt.clone())?,
             limits: Limits::new(api),
@@ -65,6 +74,11 @@ impl ApiState {
             stopping,
         })))
     }
+}
+
+fn webhook(secret: &SecretString) -> Option<StripeWebhook> {
+    let is_set = !secret.expose_secret().is_empty();
+    is_set.then(|| StripeWebhook::new(secret.clone()))
 }
 
 impl Api {

@@ -217,6 +217,9 @@ impl ProcessClient {
         options: WorkflowStartOptions,
     ) -> Result<Process, ClientError> {
         let workflow = UntypedWorkflow::new(workflow);
+        // Refused rather than joined silently: whoever asks learns whether it was there.
+        let mut options = options;
+        options.id_conflict_policy = WorkflowIdConflictPolicy::Fail;
         // Boxed: it is large, and every caller's future would carry it along.
         let started = Box::pin(self.client.start_workflow(workflow, raw(input), options));
         match started.await {
@@ -275,6 +278,19 @@ impl ProcessClient {
         })
     }
 
+    /// Starts a process, or joins the one of this id that runs. One that ended, however it did, is
+    /// started anew.
+    pub async fn start_anew(
+        &self,
+        workflow: &str,
+        id: &str,
+        input: &Value,
+    ) -> Result<Process, ClientError> {
+        let mut options = self.options(id);
+        options.id_reuse_policy = WorkflowIdReusePolicy::AllowDuplicate;
+        self.start_with(workflow, id, input, options).await
+    }
+
     /// Starts a process; one of this id that runs already is sent a signal instead.
     ///
     /// Safe to repeat. One that ended, however it did, is started anew.
@@ -285,29 +301,12 @@ impl ProcessClient {
         input: &Value,
         signal: (&str, &Value),
     ) -> Result<Process, ClientError> {
-        let options = WorkflowStartOptions::new(self.task_queue.clone(), id)
-            .id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicate)
-            .id_conflict_policy(WorkflowIdConflictPolicy::Fail)
-            .build();
         // Between the two calls a process may end, or begin: the second look is then the last word.
         for _ in 0..2 {
-            let workflow = UntypedWorkflow::new(workflow);
-            match self
-                .client
-                .start_workflow(workflow, raw(input), options.clone())
-                .await
-            {
-                Ok(handle) => {
-                    return Ok(Process {
-                        handle,
-                        id: id.to_owned(),
-                        joined: false,
-                    });
-                }
-                Err(WorkflowStartError::AlreadyStarted { .. }) => {}
-                Err(error) => return Err(ClientError::Start(Box::new(error))),
+            let process = self.start_anew(workflow, id, input).await?;
+            if !process.joined {
+                return Ok(process);
             }
-            let process = self.process(id);
             match process.signal(signal.0, signal.1).await {
                 Err(ClientError::Interaction(error))
                     if matches!(*error, WorkflowInteractionError::NotFound(_)) => {}
@@ -343,6 +342,22 @@ impl Process {
                 raw(payload),
                 WorkflowSignalOptions::default(),
             )
+            .await
+            .map_err(|error| ClientError::Interaction(Box::new(error)))
+    }
+
+    /// Sends a signal that a run is to get once, however often it is sent under this id.
+    pub async fn signal_once(
+        &self,
+        name: &str,
+        payload: &Value,
+        request_id: &str,
+    ) -> Result<(), ClientError> {
+        let options = WorkflowSignalOptions::builder()
+            .request_id(request_id.to_owned())
+            .build();
+        self.handle
+            .signal(UntypedSignal::new(name), raw(payload), options)
             .await
             .map_err(|error| ClientError::Interaction(Box::new(error)))
     }

@@ -18,6 +18,7 @@ pub mod progress;
 pub mod ready_file;
 pub mod saga;
 pub mod step;
+pub mod sweep;
 pub mod task_queue;
 pub mod telemetry;
 pub mod temporal;

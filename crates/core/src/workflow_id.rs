@@ -25,6 +25,17 @@ pub fn subscription_payment(subscription: &SubscriptionId, period: &str) -> Stri
     format!("subscription-payment-{subscription}-{period}")
 }
 
+/// The id of an attempt to bill a period that is not the first: `{period}-{attempt}` in the period's
+/// place. An attempt that was made is not made again, and the next has an id of its own.
+pub fn subscription_attempt(subscription: &SubscriptionId, period: &str, attempt: u32) -> String {
+    let first = subscription_payment(subscription, period);
+    if attempt <= 1 {
+        first
+    } else {
+        format!("{first}-{attempt}")
+    }
+}
+
 /// The id of a listing's approval: `listing-approval-{listingId}`.
 pub fn listing_approval(listing: &ListingId) -> String {
     format!("listing-approval-{listing}")

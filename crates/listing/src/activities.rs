@@ -2,6 +2,7 @@
 #![expect(missing_docs, reason = "the SDK's macros write undocumented markers")]
 
 pub mod expiration;
+mod expiring;
 pub mod quality;
 pub mod review;
 pub mod search;

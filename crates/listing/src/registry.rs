@@ -21,6 +21,7 @@ use crate::repository::{
     ListingRepository, ReviewerRepository,
 };
 use crate::settings::ListingSettings;
+use crate::workflows::expiring_listings::ExpiringListings;
 use crate::workflows::listing_approval::ListingApproval;
 use crate::workflows::listing_expiration::ListingExpiration;
 
@@ -60,6 +61,7 @@ pub fn register(
     options.register_workflow_with_factory(move || {
         ListingExpiration::new(policies, expiration.clone())
     })?;
+    options.register_workflow_with_factory(move || ExpiringListings::new(policies))?;
     let listings = ListingRepository::new(pool.clone());
     let decisions = DecisionRepository::new(pool.clone());
     options
@@ -100,6 +102,7 @@ pub fn catalog(policies: &ActivityPolicies) -> Catalog {
             CatalogEntry::workflow(approval, &["approve", "reject", "listingUpdated"]),
             vec![CatalogEntry::update("decide", approval)],
             CatalogEntry::workflow("listingExpirationWorkflow", &["renew"]),
+            CatalogEntry::workflow("expiringListingsWorkflow", &[]),
             activities(policies),
         ]
         .concat(),
@@ -123,5 +126,6 @@ fn activities(policies: &ActivityPolicies) -> Vec<CatalogEntry> {
         CatalogEntry::local_activity("expireListing", step.unbounded()),
         CatalogEntry::local_activity("renewListing", step.unbounded()),
         CatalogEntry::activity("sendExpirationReminder", step.heartbeating()),
+        CatalogEntry::activity("startDueExpirations", policies.cleanup().heartbeating()),
     ]
 }

@@ -10,7 +10,7 @@ mod reviews;
 
 pub use audit::{AuditEntry, AuditRepository};
 pub use decisions::{DecisionRepository, Verdict};
-pub use expirations::{Expiration, ExpirationRepository, Expired};
+pub use expirations::{Expiration, ExpirationRepository, Expired, ExpiringListing};
 pub use index_writes::{IndexWrite, IndexWriteRepository, Publication};
 pub use listings::{ListingRepository, StatusChange, Submission, Submitted};
 pub use reviewers::{Reviewer, ReviewerRepository};

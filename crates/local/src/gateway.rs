@@ -76,7 +76,8 @@ impl Default for GatewayOptions {
 pub struct GatewaySimulator {
     simulator: Arc<Simulator>,
     url: String,
-    _servers: JoinSet<()>,
+    address: SocketAddr,
+    servers: Mutex<JoinSet<()>>,
 }
 
 impl GatewaySimulator {
@@ -85,32 +86,40 @@ impl GatewaySimulator {
         let (listener, address) = listen(options.port).await?;
         let books = open_books(&options, address)?;
         let mut servers = JoinSet::new();
-        let webhooks = match options.webhook {
-            Some(webhook) => {
-                let poster = Poster::new(webhook)?;
-                let (sender, events) = unbounded_channel();
-                servers.spawn(poster.run(event_prefix(address), events));
-                Some(sender)
-            }
-            None => None,
-        };
         let simulator = Arc::new(Simulator {
             api_key: options.api_key,
             books: Mutex::new(books),
             faults: FaultTable::default(),
             holds: Arc::new(Holds::default()),
             state_file: options.state_file,
-            webhooks,
+            webhooks: Mutex::new(None),
         });
         let routes = api::routes(&simulator)
             .merge(control::routes())
             .with_state(Arc::clone(&simulator));
         servers.spawn(serve_http(listener, routes));
-        Ok(Self {
+        let gateway = Self {
             simulator,
             url: format!("http://{address}"),
-            _servers: servers,
-        })
+            address,
+            servers: Mutex::new(servers),
+        };
+        if let Some(webhook) = options.webhook {
+            gateway.post_events_to(webhook)?;
+        }
+        Ok(gateway)
+    }
+
+    /// Posts what happens from now on there, in place of where it was posted before.
+    ///
+    /// # Errors
+    /// If no HTTP client can be made.
+    pub fn post_events_to(&self, webhook: WebhookOptions) -> Result<(), StartError> {
+        let poster = Poster::new(webhook)?;
+        let (sender, events) = unbounded_channel();
+        lock(&self.servers).spawn(poster.run(event_prefix(self.address), events));
+        *lock(&self.simulator.webhooks) = Some(sender);
+        Ok(())
     }
 
     /// The base of its API's addresses, without `/v1` and without a trailing slash.

@@ -11,7 +11,7 @@ use url::Url;
 use crate::error::{LocalError, Result};
 use crate::files::FileStorage;
 use crate::fulfillment::{FulfillmentOptions, FulfillmentSimulator};
-use crate::gateway::{GatewayOptions, GatewaySimulator};
+use crate::gateway::{GatewayOptions, GatewaySimulator, WebhookOptions};
 use crate::inbox::{Inbox, InboxOptions};
 use crate::postgres::{PostgresOptions, PostgresServer};
 use crate::progress::Progress;
@@ -20,6 +20,9 @@ use crate::temporal::{TemporalOptions, TemporalServer};
 
 /// The database that the platform's worker uses.
 pub const DATABASE: &str = "partner";
+
+/// What the gateway signs its events with. They come from this machine to this machine.
+const WEBHOOK_SECRET: &str = "whsec_partner_local";
 
 /// What to start, and where.
 #[derive(Debug, Clone, Default)]
@@ -164,6 +167,10 @@ impl Platform {
                 self.gateway.api_key().to_owned(),
             ),
             (
+                "PARTNER__GATEWAY__WEBHOOK_SECRET",
+                WEBHOOK_SECRET.to_owned(),
+            ),
+            (
                 "PARTNER__FULFILLMENT__BASE_URL",
                 self.fulfillment.url().to_owned(),
             ),
@@ -188,6 +195,18 @@ impl Platform {
     /// The address of the object storage: what every reference to a file in it begins with.
     pub const fn storage_url(&self) -> &Url {
         self.storage.url()
+    }
+
+    /// Lets the gateway post its events to the HTTP API at this address, signed as it expects.
+    ///
+    /// # Errors
+    /// [`LocalError`] if no HTTP client can be made.
+    pub fn post_gateway_events_to(&self, api_url: &str) -> Result<()> {
+        self.gateway.post_events_to(WebhookOptions {
+            url: format!("{api_url}/api/v1/webhooks/gateway"),
+            secret: WEBHOOK_SECRET.to_owned(),
+        })?;
+        Ok(())
     }
 
     /// Stops everything that was started, and waits until it is gone.

@@ -1,6 +1,7 @@
 //! What the payment domain does, one file a group of activities.
 #![expect(missing_docs, reason = "the SDK's macros write undocumented markers")]
 
+pub mod due;
 pub mod fulfillment;
 pub mod gateway;
 pub mod inventory;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use partner_core::client::ClientError;
 use partner_core::database::DatabaseError;
 use partner_core::error::{ErrorCode, Failure};
 use partner_core::ports::fulfillment::FulfillmentError;
@@ -96,6 +97,9 @@ pub enum PaymentError {
     /// The fulfilment service's error.
     #[error(transparent)]
     Fulfillment(#[from] FulfillmentError),
+    /// Temporal could not be used.
+    #[error("the payment's workflow could not be started")]
+    Temporal(#[from] ClientError),
     /// PostgreSQL's error.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -122,6 +126,7 @@ impl Failure for PaymentError {
                 ErrorCode::PaymentFailed
             }
             Self::StillProcessing | Self::ConcurrentChange => ErrorCode::GatewayError,
+            Self::Temporal(_) => ErrorCode::ExternalServiceError,
             Self::Gateway(error) => error.code(),
             Self::Fulfillment(error) => error.code(),
             Self::Database(error) => error.code(),
@@ -140,7 +145,7 @@ impl Failure for PaymentError {
             | Self::ChargeParametersChanged(_)
             | Self::ChargeClosed { .. }
             | Self::EarlierAttemptStands { .. } => false,
-            Self::StillProcessing | Self::ConcurrentChange => true,
+            Self::StillProcessing | Self::ConcurrentChange | Self::Temporal(_) => true,
             Self::Gateway(error) => error.is_retryable(),
             Self::Fulfillment(error) => error.is_retryable(),
             Self::Database(error) => error.is_retryable(),

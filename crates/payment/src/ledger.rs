@@ -484,6 +484,7 @@ mod tests {
             stored_method: None,
             attempt: 1,
             as_of: None,
+            workflow_id: None,
         }
     }
 

@@ -9,6 +9,7 @@ pub mod due;
 pub mod dunning;
 pub mod emails;
 pub mod error;
+pub mod gateway_events;
 pub mod ledger;
 pub mod model;
 mod registry;

@@ -231,6 +231,8 @@ pub struct ChargeRequest {
     pub attempt: u32,
     /// The time that counts for what follows; without it, the database's.
     pub as_of: Option<DateTime<Utc>>,
+    /// The workflow that makes it, if one does.
+    pub workflow_id: Option<String>,
 }
 
 /// A row of the charge ledger.

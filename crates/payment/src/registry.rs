@@ -10,6 +10,7 @@ use partner_core::ports::payment_gateway::PaymentGateway;
 use sqlx::PgPool;
 use temporalio_sdk::{WorkerOptions, WorkflowRegistrationError};
 
+use crate::activities::due::DueActivities;
 use crate::activities::fulfillment::FulfillmentActivities;
 use crate::activities::gateway::GatewayActivities;
 use crate::activities::inventory::InventoryActivities;
@@ -21,7 +22,9 @@ use crate::repository::{
     ChargeRepository, InventoryRepository, OrderRepository, SubscriptionRepository,
 };
 use crate::settings::BillingSettings;
+use crate::workflows::due_subscriptions::DueSubscriptions;
 use crate::workflows::process_payment::ProcessPayment;
+use crate::workflows::reservation_expiry::ReservationExpiry;
 use crate::workflows::subscription_payment::SubscriptionPayment;
 
 /// What the domain needs from its host.
@@ -62,6 +65,8 @@ pub fn register(
     let orders = OrderRepository::new(pool.clone());
     options.register_workflow_with_factory(move || ProcessPayment::new(policies))?;
     options.register_workflow_with_factory(move || SubscriptionPayment::new(policies))?;
+    options.register_workflow_with_factory(move || DueSubscriptions::new(policies))?;
+    options.register_workflow_with_factory(move || ReservationExpiry::new(policies))?;
     options
         .register_activities(ValidationActivities {
             orders: orders.clone(),
@@ -80,6 +85,11 @@ pub fn register(
             orders,
             fulfillment,
         })
+        .register_activities(DueActivities {
+            subscriptions: SubscriptionRepository::new(pool.clone()),
+            charges: charges.clone(),
+            schedule: billing.schedule,
+        })
         .register_activities(SubscriptionActivities {
             subscriptions: SubscriptionRepository::new(pool),
             charges,
@@ -89,15 +99,17 @@ pub fn register(
     Ok(())
 }
 
+/// What a payment, of whichever kind, is told.
+const SIGNALS: [&str; 3] = ["cancelPayment", "retryPayment", "gatewayEvent"];
+
 /// The domain's part of `partner catalog`.
 pub fn catalog(policies: &ActivityPolicies) -> Catalog {
     Catalog {
         entries: [
-            CatalogEntry::workflow("processPaymentWorkflow", &["cancelPayment", "retryPayment"]),
-            CatalogEntry::workflow(
-                "subscriptionPaymentWorkflow",
-                &["cancelPayment", "retryPayment"],
-            ),
+            CatalogEntry::workflow("processPaymentWorkflow", &SIGNALS),
+            CatalogEntry::workflow("subscriptionPaymentWorkflow", &SIGNALS),
+            CatalogEntry::workflow("dueSubscriptionsWorkflow", &[]),
+            CatalogEntry::workflow("reservationExpiryWorkflow", &[]),
             activities(policies),
         ]
         .concat(),
@@ -120,5 +132,7 @@ fn activities(policies: &ActivityPolicies) -> Vec<CatalogEntry> {
         CatalogEntry::local_activity("updateSubscription", step),
         CatalogEntry::activity("chargeSubscription", policies.gateway()),
         CatalogEntry::activity("lookupSubscriptionCharge", policies.gateway().unbounded()),
+        CatalogEntry::activity("startDueSubscriptions", policies.cleanup().heartbeating()),
+        CatalogEntry::local_activity("expireReservations", step),
     ]
 }

@@ -1,7 +1,7 @@
 //! The recurring work that the configuration asks for.
 
 use partner_core::client::Schedule;
-use partner_core::config::{Config, SchedulesConfig};
+use partner_core::config::{Config, SchedulesConfig, SubscriptionSchedule};
 use serde_json::{Value, json};
 
 /// What the ids of this platform's schedules begin with.
@@ -12,6 +12,7 @@ pub fn planned(config: &Config) -> Vec<Schedule> {
     let schedules = &config.schedules;
     let mut planned = reports(schedules);
     planned.extend(cleanups(schedules));
+    planned.extend(sweeps(config));
     planned
 }
 
@@ -41,6 +42,39 @@ fn cleanups(config: &SchedulesConfig) -> Vec<Schedule> {
         let input = json!({ "cleanupType": kind, "retentionDays": days });
         let id = format!("cleanup-{kind}");
         schedule(config, &cleanups.cron, "dataCleanupWorkflow", id, input)
+    });
+    planned.collect()
+}
+
+fn sweeps(config: &Config) -> Vec<Schedule> {
+    let schedules = &config.schedules;
+    // A durable schedule is each subscription's own.
+    let is_billed_by_us = config.subscription.schedule == SubscriptionSchedule::Caller;
+    let planned = [
+        (
+            "due-subscriptions",
+            "dueSubscriptionsWorkflow",
+            &schedules.due_subscriptions,
+            is_billed_by_us,
+        ),
+        (
+            "expiring-listings",
+            "expiringListingsWorkflow",
+            &schedules.expiring_listings,
+            true,
+        ),
+        (
+            "reservation-expiry",
+            "reservationExpiryWorkflow",
+            &schedules.reservations,
+            true,
+        ),
+    ];
+    let planned = planned
+        .into_iter()
+        .filter(|(_, _, sweep, is_ours)| *is_ours && !sweep.cron.is_empty());
+    let planned = planned.map(|(id, workflow, sweep, _)| {
+        schedule(schedules, &sweep.cron, workflow, id.to_owned(), json!({}))
     });
     planned.collect()
 }
@@ -87,18 +121,43 @@ mod tests {
     }
 
     #[test]
-    fn without_recipients_only_cleanups_are_planned() {
+    fn without_recipients_no_report_is_planned() {
         let planned = planned(&config(&[]));
         let ids: Vec<_> = planned
             .iter()
             .map(|schedule| schedule.id.as_str())
             .collect();
-        assert_eq!(ids, ["partner-cleanup-logs", "partner-cleanup-sessions"]);
+        assert_eq!(
+            ids,
+            [
+                "partner-cleanup-logs",
+                "partner-cleanup-sessions",
+                "partner-due-subscriptions",
+                "partner-expiring-listings",
+                "partner-reservation-expiry",
+            ]
+        );
         assert_eq!(planned[0].cron, "0 2 * * 0");
         assert_eq!(
             planned[1].input,
             json!({ "cleanupType": "sessions", "retentionDays": 30 })
         );
+    }
+
+    #[test]
+    fn what_is_due_is_looked_for_as_the_contract_says() {
+        let crons = |environment: &[(&str, &str)]| {
+            let planned = planned(&config(environment)).into_iter();
+            let sweeps = planned.filter(|schedule| schedule.input == json!({}));
+            let crons = sweeps.map(|schedule| (schedule.workflow, schedule.cron));
+            crons.collect::<Vec<_>>()
+        };
+        let hourly = ("dueSubscriptionsWorkflow", "0 * * * *".to_owned());
+        let daily = ("expiringListingsWorkflow", "0 3 * * *".to_owned());
+        let often = ("reservationExpiryWorkflow", "*/10 * * * *".to_owned());
+        assert_eq!(crons(&[]), [hourly, daily.clone(), often.clone()]);
+        let durable = ("PARTNER__SUBSCRIPTION__SCHEDULE", "durable");
+        assert_eq!(crons(&[durable]), [daily.clone(), often]);
     }
 
     #[test]
@@ -121,7 +180,7 @@ mod tests {
             .iter()
             .map(|schedule| schedule.workflow_id.as_str())
             .collect();
-        assert_eq!(ids, ["daily-report-sales", "daily-report-performance"]);
+        assert_eq!(ids[..2], ["daily-report-sales", "daily-report-performance"]);
         assert_eq!(planned[0].time_zone, "Asia/Kolkata");
         assert_eq!(
             planned[0].input,

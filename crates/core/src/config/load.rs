@@ -41,11 +41,12 @@ const KEPT_NAMES: [(&str, &str); 11] = [
 ];
 
 /// The keys that never print, and that may come from a file (`<key>_file`).
-const SECRETS: [&str; 11] = [
+const SECRETS: [&str; 12] = [
     "temporal.api_key",
     "database.url",
     "smtp.password",
     "gateway.api_key",
+    "gateway.webhook_secret",
     "fulfillment.api_key",
     "push.vapid_private_key",
     "search.password",

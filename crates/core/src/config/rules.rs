@@ -169,12 +169,27 @@ fn listing_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
 
 fn schedule_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
     let schedules = &config.schedules;
-    for (key, cron) in [
-        ("schedules.reports.cron", &schedules.reports.cron),
-        ("schedules.cleanups.cron", &schedules.cleanups.cron),
+    for (key, cron, may_be_empty) in [
+        ("schedules.reports.cron", &schedules.reports.cron, false),
+        ("schedules.cleanups.cron", &schedules.cleanups.cron, false),
+        (
+            "schedules.due_subscriptions.cron",
+            &schedules.due_subscriptions.cron,
+            true,
+        ),
+        (
+            "schedules.expiring_listings.cron",
+            &schedules.expiring_listings.cron,
+            true,
+        ),
+        (
+            "schedules.reservations.cron",
+            &schedules.reservations.cron,
+            true,
+        ),
     ] {
         rule(
-            cron.split_whitespace().count() == 5,
+            cron.split_whitespace().count() == 5 || may_be_empty && cron.is_empty(),
             &format!(
                 "{key}: expected minute, hour, day of the month, month and day of the week, such as \"0 8 * * *\""
             ),

@@ -20,6 +20,19 @@ pub struct SchedulesConfig {
     pub reports: ScheduledReports,
     /// Cleanups.
     pub cleanups: ScheduledCleanups,
+    /// The payments of subscriptions that are due.
+    pub due_subscriptions: ScheduledSweep,
+    /// The expirations of listings that expire soon.
+    pub expiring_listings: ScheduledSweep,
+    /// Stock that unpaid orders hold past their time.
+    pub reservations: ScheduledSweep,
+}
+
+/// Looking for what is due, again and again.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ScheduledSweep {
+    /// When, as minute, hour, day of the month, month, day of the week; never, if empty.
+    pub cron: String,
 }
 
 /// What a scheduled report is about. The spellings are part of the wire contract.

@@ -199,6 +199,9 @@ pub struct GatewayConfig {
     /// The secret key.
     #[serde(default)]
     pub api_key: SecretString,
+    /// What the gateway signs its events with; without it, the API takes none.
+    #[serde(default)]
+    pub webhook_secret: SecretString,
     /// How long connecting may take.
     #[serde(with = "humantime_serde")]
     pub connect_timeout: Duration,

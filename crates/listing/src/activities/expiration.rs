@@ -9,6 +9,7 @@ use partner_core::error::activity_error;
 use partner_core::heartbeat::with_heartbeat;
 use partner_core::ids::{ListingId, UserId};
 use partner_core::ports::notifier::Notifier;
+use partner_core::sweep::{PageInput, PageResult};
 use partner_core::wire::Wire;
 use partner_core::workflow_id;
 use serde::{Deserialize, Serialize};
@@ -224,7 +225,30 @@ impl ExpirationActivities {
         input: Wire<StartListingExpirationInput>,
     ) -> Result<StartListingExpirationResult, ActivityError> {
         let client = ProcessClient::new(ctx.client(), ctx.info().task_queue.clone());
-        Self::start(input, &client).await
+        let input = input.into_activity_input()?;
+        let (listing_id, date) = (input.listing_id.to_string(), input.expiration_date);
+        let started = Self::start(input.into(), &client).await?;
+        self.expirations
+            .mark_told(&listing_id, date)
+            .await
+            .map_err(activity_error)?;
+        Ok(started)
+    }
+
+    /// Starts the expiration of each listing of a page that none follows, or tells it of another date.
+    #[activity(name = "startDueExpirations")]
+    pub async fn start_due_expirations(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        input: Wire<PageInput>,
+    ) -> Result<PageResult, ActivityError> {
+        let input = input.into_activity_input()?;
+        let own = || ctx.info().task_queue.clone();
+        let task_queue = input.task_queue.clone().unwrap_or_else(own);
+        let client = ProcessClient::new(ctx.client(), task_queue);
+        with_heartbeat(&ctx, self.start_due(&input, &client))
+            .await
+            .map_err(activity_error)
     }
 }
 

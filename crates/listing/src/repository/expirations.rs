@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use partner_core::ids::ListingId;
+use partner_core::sweep::Position;
 use sqlx::PgPool;
 
 use super::listings::is_same_user;
@@ -45,6 +46,19 @@ fn is_renewed(
     date: DateTime<Utc>,
 ) -> bool {
     expires_at.map_or(renewed_at.is_some(), |at| at > date)
+}
+
+/// A listing that is shown, and expires soon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExpiringListing {
+    /// Its id.
+    pub id: String,
+    /// Whose it is.
+    pub user_id: String,
+    /// When.
+    pub expires_at: DateTime<Utc>,
+    /// Whether its expiration knows this date, or did when it began.
+    pub is_told: bool,
 }
 
 /// What letting a listing expire came to.
@@ -123,7 +137,8 @@ impl ExpirationRepository {
             )));
         }
         sqlx::query!(
-            "UPDATE listings SET expires_at = $2, renewed_at = now(), updated_at = now()
+            "UPDATE listings
+             SET expires_at = $2, renewed_at = now(), updated_at = now(), expiration_told = $2
              WHERE id = $1 AND expires_at IS DISTINCT FROM $2",
             listing_id.as_str(),
             expires_at
@@ -131,6 +146,62 @@ impl ExpirationRepository {
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
+        Ok(())
+    }
+
+    /// How many listings are shown and expire until then.
+    pub async fn count_expiring(&self, until: DateTime<Utc>) -> Result<u64, ListingError> {
+        let count = sqlx::query_scalar!(
+            r#"SELECT count(*) AS "count!" FROM listings WHERE status = 'approved' AND expires_at <= $1"#,
+            until
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// Those listings after a place, the earliest date first.
+    pub async fn expiring(
+        &self,
+        until: DateTime<Utc>,
+        after: Option<&Position>,
+        limit: u32,
+    ) -> Result<Vec<ExpiringListing>, ListingError> {
+        let (at, id) = match after {
+            Some(Position { at, id }) => (*at, id.as_str()),
+            None => (DateTime::<Utc>::MIN_UTC, ""),
+        };
+        let expiring = sqlx::query_as!(
+            ExpiringListing,
+            r#"SELECT id, user_id, expires_at AS "expires_at!",
+                      expiration_told IS NOT DISTINCT FROM expires_at AS "is_told!"
+               FROM listings
+               WHERE status = 'approved' AND expires_at <= $1 AND (expires_at, id) > ($2, $3)
+               ORDER BY expires_at, id
+               LIMIT $4"#,
+            until,
+            at,
+            id,
+            i64::from(limit)
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(expiring)
+    }
+
+    /// Writes down that a listing's expiration knows this date.
+    pub async fn mark_told(
+        &self,
+        listing_id: &str,
+        date: DateTime<Utc>,
+    ) -> Result<(), ListingError> {
+        sqlx::query!(
+            "UPDATE listings SET expiration_told = expires_at WHERE id = $1 AND expires_at = $2",
+            listing_id,
+            date
+        )
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 

@@ -28,7 +28,7 @@ pub(super) struct Simulator {
     pub(super) faults: FaultTable<Fault>,
     pub(super) holds: Arc<Holds>,
     pub(super) state_file: Option<PathBuf>,
-    pub(super) webhooks: Option<UnboundedSender<Event>>,
+    pub(super) webhooks: Mutex<Option<UnboundedSender<Event>>>,
 }
 
 /// What outlives a restart.
@@ -183,7 +183,7 @@ impl Simulator {
     /// Keeps the books in the file and tells the webhook, after they changed.
     pub(super) fn settle_books(&self, books: &mut Books) {
         for event in books.ledger.take_events() {
-            if let Some(webhooks) = &self.webhooks {
+            if let Some(webhooks) = &*lock(&self.webhooks) {
                 // Nobody listens any more only while everything stops.
                 let _ = webhooks.send(event);
             }

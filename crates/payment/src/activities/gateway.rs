@@ -109,7 +109,8 @@ impl GatewayActivities {
         ctx: ActivityContext,
         input: Wire<ProcessPaymentGatewayInput>,
     ) -> Result<ProcessPaymentGatewayResult, ActivityError> {
-        with_heartbeat(&ctx, self.charge(input)).await
+        let workflow_id = ctx.info().workflow_id.as_deref();
+        with_heartbeat(&ctx, self.charge_for(input, workflow_id)).await
     }
 
     /// Finds out how an attempt ended, for as long as it takes. One that was never charged is
@@ -140,6 +141,15 @@ impl GatewayActivities {
         &self,
         input: Wire<ProcessPaymentGatewayInput>,
     ) -> Result<ProcessPaymentGatewayResult, ActivityError> {
+        self.charge_for(input, None).await
+    }
+
+    /// The same for this workflow.
+    async fn charge_for(
+        &self,
+        input: Wire<ProcessPaymentGatewayInput>,
+        workflow_id: Option<&str>,
+    ) -> Result<ProcessPaymentGatewayResult, ActivityError> {
         let input = input.into_activity_input()?;
         let amount = Money::from_amount(input.amount, input.currency)
             .map_err(|error| activity_error(PaymentError::Invalid(error.to_string())))?;
@@ -151,6 +161,7 @@ impl GatewayActivities {
             stored_method: None,
             attempt: input.attempt.max(1),
             as_of: None,
+            workflow_id: workflow_id.map(str::to_owned),
         };
         let outcome = self.ledger.charge(&request).await.map_err(activity_error)?;
         log(request.subject.id(), &outcome);

@@ -30,6 +30,27 @@ pub struct ReleaseInventoryInput {
     pub order_id: String,
 }
 
+/// How much to take back at once.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExpireReservationsInput {
+    /// Of how many articles at most; 200 if missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// What was taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExpireReservationsResult {
+    /// How many reservations.
+    pub reservations: u64,
+    /// Of how many articles.
+    pub articles: u64,
+    /// Whether more may have expired.
+    pub more: bool,
+}
+
 /// The activities' dependencies.
 pub struct InventoryActivities {
     /// The stock.
@@ -59,6 +80,16 @@ impl InventoryActivities {
     ) -> Result<OrderResult, ActivityError> {
         self.release(input).await
     }
+
+    /// Takes back what unpaid orders hold past their time.
+    #[activity(name = "expireReservations")]
+    pub async fn expire_reservations(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        input: Wire<ExpireReservationsInput>,
+    ) -> Result<ExpireReservationsResult, ActivityError> {
+        self.expire(input).await
+    }
 }
 
 impl InventoryActivities {
@@ -73,6 +104,31 @@ impl InventoryActivities {
             .await
             .map_err(activity_error)?;
         Ok(OrderResult::done(input.order_id))
+    }
+
+    /// `expireReservations` without a worker around it.
+    pub async fn expire(
+        &self,
+        input: Wire<ExpireReservationsInput>,
+    ) -> Result<ExpireReservationsResult, ActivityError> {
+        let limit = input.into_activity_input()?.limit.unwrap_or(200);
+        self.take_back(limit).await.map_err(activity_error)
+    }
+
+    async fn take_back(&self, limit: u32) -> Result<ExpireReservationsResult, PaymentError> {
+        let articles = self.inventory.articles_to_expire(limit).await?;
+        let count = u64::try_from(articles.len()).unwrap_or(u64::MAX);
+        let mut reservations = 0;
+        // One transaction each: nobody waits for longer than one article takes.
+        for article in &articles {
+            reservations += self.inventory.expire_article(article).await?;
+        }
+        tracing::info!(reservations, articles = count, "reservations taken back");
+        Ok(ExpireReservationsResult {
+            reservations,
+            articles: count,
+            more: count >= u64::from(limit),
+        })
     }
 
     /// `releaseInventory` without a worker around it.

@@ -129,7 +129,8 @@ impl SubscriptionActivities {
         ctx: ActivityContext,
         input: Wire<ChargeSubscriptionInput>,
     ) -> Result<ChargeSubscriptionResult, ActivityError> {
-        with_heartbeat(&ctx, self.charge(input)).await
+        let workflow_id = ctx.info().workflow_id.as_deref();
+        with_heartbeat(&ctx, self.charge_for(input, workflow_id)).await
     }
 
     /// Finds out how an attempt of a period ended, for as long as it takes. One that was never charged
@@ -185,9 +186,20 @@ impl SubscriptionActivities {
         &self,
         input: Wire<ChargeSubscriptionInput>,
     ) -> Result<ChargeSubscriptionResult, ActivityError> {
+        self.charge_for(input, None).await
+    }
+
+    /// The same for this workflow.
+    async fn charge_for(
+        &self,
+        input: Wire<ChargeSubscriptionInput>,
+        workflow_id: Option<&str>,
+    ) -> Result<ChargeSubscriptionResult, ActivityError> {
         let input = input.into_activity_input()?;
         let input = input.check().map_err(activity_error)?;
-        self.charge_attempt(&input).await.map_err(activity_error)
+        self.charge_attempt(&input, workflow_id)
+            .await
+            .map_err(activity_error)
     }
 
     /// `lookupSubscriptionCharge` without a worker around it.

@@ -51,7 +51,7 @@ fn purpose(attempt: u32) -> String {
 }
 
 /// Reads a purpose back.
-fn attempt_of(purpose: &str) -> Result<u32, PaymentError> {
+pub(super) fn attempt_of(purpose: &str) -> Result<u32, PaymentError> {
     let number = purpose.rsplit('/').next();
     known(number.and_then(|number| number.parse().ok()), purpose)
 }
@@ -70,8 +70,8 @@ impl ChargeRepository {
         let mut connection = self.pool.acquire().await?;
         sqlx::query!(
             "INSERT INTO charges (subject_kind, subject_id, period, purpose, parameters_hash,
-                                  user_id, amount_minor, currency, payment_method)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                                  user_id, amount_minor, currency, payment_method, workflow_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
              ON CONFLICT DO NOTHING",
             request.subject.kind(),
             request.subject.id(),
@@ -81,7 +81,8 @@ impl ChargeRepository {
             request.user_id,
             request.amount.minor(),
             request.amount.currency().as_str(),
-            request.method.as_str()
+            request.method.as_str(),
+            request.workflow_id
         )
         .execute(&mut *connection)
         .await?;

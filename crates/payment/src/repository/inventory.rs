@@ -202,10 +202,35 @@ impl InventoryRepository {
         Ok(available.unwrap_or(0))
     }
 
-    /// Takes back what unpaid orders hold of an article past their time.
-    async fn expire(connection: &mut PgConnection, sku: &str) -> Result<(), PaymentError> {
-        sqlx::query!(
-            "WITH expired AS (
+    /// The articles of which unpaid orders hold something past their time, the earliest first.
+    pub async fn articles_to_expire(&self, limit: u32) -> Result<Vec<String>, PaymentError> {
+        let articles = sqlx::query_scalar!(
+            "SELECT sku FROM inventory_reservations
+             WHERE state = 'held' AND expires_at <= now()
+             GROUP BY sku
+             ORDER BY min(expires_at), sku
+             LIMIT $1",
+            i64::from(limit)
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(articles)
+    }
+
+    /// Takes back what unpaid orders hold of an article past their time; how many reservations.
+    pub async fn expire_article(&self, sku: &str) -> Result<u64, PaymentError> {
+        let mut transaction = self.pool.begin().await?;
+        // Before its reservations, as everyone does who changes both.
+        Self::lock_available(&mut transaction, sku).await?;
+        let expired = Self::expire(&mut transaction, sku).await?;
+        transaction.commit().await?;
+        Ok(expired)
+    }
+
+    /// Takes back what unpaid orders hold of an article past their time, with the article locked.
+    async fn expire(connection: &mut PgConnection, sku: &str) -> Result<u64, PaymentError> {
+        let expired = sqlx::query_scalar!(
+            r#"WITH expired AS (
                  UPDATE inventory_reservations
                  SET state = 'expired', updated_at = now()
                  WHERE sku = $1 AND state = 'held' AND expires_at <= now()
@@ -213,11 +238,12 @@ impl InventoryRepository {
              )
              UPDATE inventory
              SET reserved = reserved - (SELECT COALESCE(sum(quantity), 0) FROM expired), updated_at = now()
-             WHERE sku = $1",
+             WHERE sku = $1
+             RETURNING (SELECT count(*) FROM expired) AS "expired!""#,
             sku
         )
-        .execute(connection)
+        .fetch_optional(connection)
         .await?;
-        Ok(())
+        Ok(u64::try_from(expired.unwrap_or_default()).unwrap_or_default())
     }
 }

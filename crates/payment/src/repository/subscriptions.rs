@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use partner_core::money::Money;
 use partner_core::ports::payment_gateway::{PaymentMethod, StoredMethod};
+use partner_core::sweep::Position;
 use sqlx::{PgConnection, PgPool};
 
 use crate::billing_calendar::{BillingCalendar, BillingPeriod};
@@ -73,8 +74,20 @@ impl Subscription {
             stored_method: self.stored_method.clone(),
             attempt,
             as_of,
+            workflow_id: None,
         }
     }
+}
+
+/// A subscription that may have something due.
+#[derive(Debug)]
+pub struct DueSubscription {
+    /// Its id.
+    pub id: String,
+    /// Since when something may be due.
+    pub due_at: DateTime<Utc>,
+    /// The subscription, or why it cannot be read.
+    pub subscription: Result<Subscription, PaymentError>,
 }
 
 /// What to change; what is `None` stays.
@@ -118,6 +131,68 @@ impl SubscriptionRepository {
     pub async fn now(&self) -> Result<DateTime<Utc>, PaymentError> {
         let mut connection = self.pool.acquire().await?;
         now(&mut connection).await
+    }
+
+    /// How many subscriptions may have something due. They are active: whoever is suspended pays when
+    /// they ask for it.
+    pub async fn count_due(&self, as_of: DateTime<Utc>) -> Result<u64, PaymentError> {
+        let count = sqlx::query_scalar!(
+            r#"SELECT count(*) AS "count!" FROM subscriptions
+               WHERE status = 'active' AND COALESCE(retry_at, next_payment_date, anchor_date) <= $1"#,
+            as_of
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// Those subscriptions after a place, the earliest due first.
+    ///
+    /// They are candidates: whether something is owed the calendar and the charge ledger say. One that
+    /// cannot be read is an error of its own, and hides none of the others.
+    pub async fn due(
+        &self,
+        as_of: DateTime<Utc>,
+        after: Option<&Position>,
+        limit: u32,
+    ) -> Result<Vec<DueSubscription>, PaymentError> {
+        let (at, id) = match after {
+            Some(Position { at, id }) => (*at, id.as_str()),
+            None => (DateTime::<Utc>::MIN_UTC, ""),
+        };
+        let rows = sqlx::query_as!(
+            Row,
+            r#"SELECT subscription.id, subscription.user_id, subscription.plan, subscription.amount_minor,
+                      subscription.currency, subscription.billing_period, subscription.anchor_date,
+                      subscription.payment_method, subscription.stored_method,
+                      subscription.payment_method_version, subscription.declined_version,
+                      subscription.status, subscription.failed_payment_count, subscription.retry_at,
+                      subscription.last_payment_date, subscription.next_payment_date,
+                      COALESCE(users.time_zone, 'UTC') AS "time_zone!"
+               FROM subscriptions AS subscription
+               LEFT JOIN users ON users.id = subscription.user_id
+               WHERE subscription.status = 'active'
+                 AND COALESCE(subscription.retry_at, subscription.next_payment_date, subscription.anchor_date) <= $1
+                 AND (COALESCE(subscription.retry_at, subscription.next_payment_date, subscription.anchor_date),
+                      subscription.id) > ($2, $3)
+               ORDER BY COALESCE(subscription.retry_at, subscription.next_payment_date, subscription.anchor_date),
+                        subscription.id
+               LIMIT $4"#,
+            as_of,
+            at,
+            id,
+            i64::from(limit)
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| DueSubscription {
+                id: row.id.clone(),
+                due_at: row.due_at(),
+                subscription: row.read(),
+            })
+            .collect())
     }
 
     /// Changes a subscription. One that was cancelled or has expired stays so.
@@ -225,7 +300,7 @@ fn declined_version(
     })
 }
 
-fn method_of(text: &str) -> Result<PaymentMethod, PaymentError> {
+pub(super) fn method_of(text: &str) -> Result<PaymentMethod, PaymentError> {
     let method = PaymentMethod::ALL
         .into_iter()
         .find(|method| method.as_str() == text);
@@ -282,12 +357,13 @@ async fn find(
     connection: &mut PgConnection,
     id: &str,
 ) -> Result<Option<Subscription>, PaymentError> {
-    let row = sqlx::query!(
-        r#"SELECT subscription.user_id, subscription.plan, subscription.amount_minor, subscription.currency,
-                  subscription.billing_period, subscription.anchor_date, subscription.payment_method,
-                  subscription.stored_method, subscription.payment_method_version,
-                  subscription.declined_version, subscription.status,
-                  subscription.failed_payment_count, subscription.retry_at,
+    let row = sqlx::query_as!(
+        Row,
+        r#"SELECT subscription.id, subscription.user_id, subscription.plan, subscription.amount_minor,
+                  subscription.currency, subscription.billing_period, subscription.anchor_date,
+                  subscription.payment_method, subscription.stored_method,
+                  subscription.payment_method_version, subscription.declined_version,
+                  subscription.status, subscription.failed_payment_count, subscription.retry_at,
                   subscription.last_payment_date, subscription.next_payment_date,
                   -- Someone without an account has no zone.
                   COALESCE(users.time_zone, 'UTC') AS "time_zone!"
@@ -298,37 +374,68 @@ async fn find(
     )
     .fetch_optional(connection)
     .await?;
-    row.map(|row| {
-        let zone: Tz = row.time_zone.parse().map_err(|_| {
+    row.map(Row::read).transpose()
+}
+
+/// A subscription's row, with its user's zone.
+struct Row {
+    id: String,
+    user_id: String,
+    plan: String,
+    amount_minor: i64,
+    currency: String,
+    billing_period: String,
+    anchor_date: DateTime<Utc>,
+    payment_method: String,
+    stored_method: Option<String>,
+    payment_method_version: i32,
+    declined_version: Option<i32>,
+    status: String,
+    failed_payment_count: i32,
+    retry_at: Option<DateTime<Utc>>,
+    last_payment_date: Option<DateTime<Utc>>,
+    next_payment_date: Option<DateTime<Utc>>,
+    time_zone: String,
+}
+
+impl Row {
+    fn read(self) -> Result<Subscription, PaymentError> {
+        let zone: Tz = self.time_zone.parse().map_err(|_| {
             PaymentError::Invalid(format!(
                 "users.time_zone of {}: {:?} is no zone of the IANA database, expected such as Europe/Berlin",
-                row.user_id, row.time_zone
+                self.user_id, self.time_zone
             ))
         })?;
         let billing_period = known(
-            BillingPeriod::from_text(&row.billing_period),
-            &row.billing_period,
+            BillingPeriod::from_text(&self.billing_period),
+            &self.billing_period,
         )?;
         Ok(Subscription {
-            id: id.to_owned(),
-            plan: row.plan,
+            id: self.id,
+            plan: self.plan,
             zone,
-            price: money_of(row.amount_minor, &row.currency)?,
+            price: money_of(self.amount_minor, &self.currency)?,
             billing_period,
-            calendar: BillingCalendar::new(row.anchor_date, zone, billing_period),
-            payment_method: method_of(&row.payment_method)?,
-            stored_method: row.stored_method.as_deref().map(StoredMethod::parse),
-            payment_method_version: row.payment_method_version,
-            declined_version: row.declined_version,
+            calendar: BillingCalendar::new(self.anchor_date, zone, billing_period),
+            payment_method: method_of(&self.payment_method)?,
+            stored_method: self.stored_method.as_deref().map(StoredMethod::parse),
+            payment_method_version: self.payment_method_version,
+            declined_version: self.declined_version,
             standing: Standing {
-                status: known(SubscriptionStatus::from_text(&row.status), &row.status)?,
-                failed_payment_count: row.failed_payment_count,
-                retry_at: row.retry_at,
-                last_payment_date: row.last_payment_date,
-                next_payment_date: row.next_payment_date,
+                status: known(SubscriptionStatus::from_text(&self.status), &self.status)?,
+                failed_payment_count: self.failed_payment_count,
+                retry_at: self.retry_at,
+                last_payment_date: self.last_payment_date,
+                next_payment_date: self.next_payment_date,
             },
-            user_id: row.user_id,
+            user_id: self.user_id,
         })
-    })
-    .transpose()
+    }
+
+    /// When something may be due: the next attempt, the next period, or the first.
+    fn due_at(&self) -> DateTime<Utc> {
+        self.retry_at
+            .or(self.next_payment_date)
+            .unwrap_or(self.anchor_date)
+    }
 }

@@ -9,7 +9,7 @@
 //! Cancelled through Temporal, the run closes as cancelled; by the signal, it fails with `CANCELLED`.
 //! A run that meets an order which an earlier one paid only hands it over again.
 //!
-//! Signals `cancelPayment`, `retryPayment`; queries `getStatus`, `getProgress`, `getDetails`.
+//! Signals `cancelPayment`, `retryPayment`, `gatewayEvent`; queries `getStatus`, `getProgress`, `getDetails`.
 //! History: 23 to 26 events and 6 billable actions when all goes well.
 
 mod state;
@@ -47,6 +47,7 @@ use crate::activities::order::{OrderActivities, UpdateOrderStatusInput};
 use crate::activities::validation::{ValidatePaymentInput, ValidationActivities};
 use crate::emails::{self, OrderMail};
 use crate::model::OrderStatus;
+use crate::workflows::lookup::until_known;
 
 /// The workflow, with what its signals, queries and waits need.
 #[workflow]
@@ -58,6 +59,8 @@ pub struct ProcessPayment {
     retry_requested: bool,
     /// Whether money went back to the buyer.
     refunded: bool,
+    /// How often the gateway said something by itself.
+    gateway_events: u32,
 }
 
 /// The order being paid, read and checked.
@@ -99,6 +102,7 @@ impl ProcessPayment {
             cancel_requested: false,
             retry_requested: false,
             refunded: false,
+            gateway_events: 0,
         }
     }
 }
@@ -155,6 +159,15 @@ impl ProcessPayment {
     pub fn retry_payment(&mut self, _ctx: &mut SyncWorkflowContext<Self>, _reason: SignalText) {
         // Asked for at any other time it means nothing: there is no decline to answer.
         self.retry_requested = self.course.step() == Step::AwaitingRetry;
+    }
+
+    /// The gateway says that something happened to the charge, such as `payment_intent.succeeded`.
+    ///
+    /// What it says is not believed: it only ends the pause of a lookup, which then asks.
+    #[signal(name = "gatewayEvent")]
+    pub fn gateway_event(&mut self, _ctx: &mut SyncWorkflowContext<Self>, kind: SignalText) {
+        self.gateway_events = self.gateway_events.saturating_add(1);
+        self.details.gateway_event = kind.0;
     }
 
     /// How the payment stands.
@@ -342,8 +355,17 @@ async fn charge(ctx: &Context, payment: &Payment) -> Result<ProcessPaymentGatewa
         order_id: payment.order_id(),
         attempt: payment.attempt,
     };
-    let options = gateway.undo("find out how the charge went");
-    let found = remote(ctx, GatewayActivities::lookup_payment, input, options).await?;
+    let look_up = |token| {
+        let mut options = gateway.undo("find out how the charge went");
+        options.cancellation_token = Some(token);
+        remote(
+            ctx,
+            GatewayActivities::lookup_payment,
+            input.clone(),
+            options,
+        )
+    };
+    let found = until_known(ctx, |state| state.gateway_events, look_up).await?;
     if found.success || found.decline_code.is_some() {
         Ok(found)
     } else {

@@ -16,7 +16,8 @@
 //!
 //! Signals: `cancelPayment` stops it before the next charge (never in the middle of one),
 //! `retryPayment` makes the next attempt at once, also for a suspended subscription, and also if it
-//! is there before the run begins. Queries `getStatus`, `getProgress`, `getDetails`.
+//! is there before the run begins; `gatewayEvent` lets it look at once how a charge went whose outcome
+//! is unknown. Queries `getStatus`, `getProgress`, `getDetails`.
 //! History: 16 to 19 events and 4 billable actions for one attempt, whatever comes of it; each further
 //! attempt of a durable schedule adds 18 to 21 and 4.
 
@@ -47,6 +48,7 @@ use crate::activities::subscription::{
 };
 use crate::model::SubscriptionStatus;
 use crate::settings::Schedule;
+use crate::workflows::lookup::until_known;
 
 /// How long a durable schedule waits before it tries again what a system that was down kept from it,
 /// in seconds: an hour, after all the attempts of the activities.
@@ -64,6 +66,8 @@ pub struct SubscriptionPayment {
     details: SubscriptionPaymentDetails,
     cancel_requested: bool,
     retry_requested: bool,
+    /// How often the gateway said something by itself.
+    gateway_events: u32,
 }
 
 /// The subscription that is billed, as the caller knows it.
@@ -96,6 +100,7 @@ impl SubscriptionPayment {
             details: SubscriptionPaymentDetails::default(),
             cancel_requested: false,
             retry_requested: false,
+            gateway_events: 0,
         }
     }
 }
@@ -147,6 +152,15 @@ impl SubscriptionPayment {
     #[signal(name = "retryPayment")]
     pub fn retry_payment(&mut self, _ctx: &mut SyncWorkflowContext<Self>, _reason: SignalText) {
         self.retry_requested = true;
+    }
+
+    /// The gateway says that something happened to the charge, such as `payment_intent.succeeded`.
+    ///
+    /// What it says is not believed: it only ends the pause of a lookup, which then asks.
+    #[signal(name = "gatewayEvent")]
+    pub fn gateway_event(&mut self, _ctx: &mut SyncWorkflowContext<Self>, kind: SignalText) {
+        self.gateway_events = self.gateway_events.saturating_add(1);
+        self.details.gateway_event = kind.0;
     }
 
     /// How the payment stands.
@@ -340,9 +354,13 @@ async fn charge(
     ) {
         return Err(problem);
     }
-    let options = gateway.undo("find out how the charge went");
-    let activity = SubscriptionActivities::lookup_subscription_charge;
-    let found = remote(ctx, activity, input, options).await?;
+    let look_up = |token| {
+        let mut options = gateway.undo("find out how the charge went");
+        options.cancellation_token = Some(token);
+        let activity = SubscriptionActivities::lookup_subscription_charge;
+        remote(ctx, activity, input.clone(), options)
+    };
+    let found = until_known(ctx, |state| state.gateway_events, look_up).await?;
     let is_decided = found.success || found.refunded || found.decline_code.is_some();
     if is_decided || found.subscription_status.is_final() {
         Ok(found)

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::Runtime;
 
-use crate::support::{Failed, World, done, failed};
+use crate::support::{Failed, World, done, failed, json};
 
 /// How an article stands: on hand, reserved, and gone with paid orders.
 #[derive(Debug, PartialEq, Eq)]
@@ -381,4 +381,43 @@ fn stock_is_never_lost_nor_made_whatever_happens_to_it() -> Result<()> {
         ..Config::default()
     });
     Ok(runner.run(&sequences, walk)?)
+}
+
+#[tokio::test]
+async fn expiring_twice_frees_once_and_leaves_what_has_time_or_is_paid() -> Result<()> {
+    let world = World::start().await?;
+    world.stock("lamp", 5).await?;
+    for order in ["late", "in-time"] {
+        world.order(order, &[("lamp", 2)]).await?;
+        done(world.reserve(order).await)?;
+    }
+    let_expire(&world, "late").await?;
+    for reservations in [1, 0] {
+        let expired = done(world.inventory.expire(json("{}")).await)?;
+        assert_eq!((expired.reservations, expired.more), (reservations, false));
+        assert_eq!(shelf(&world, "lamp").await?, Shelf::new(5, 2, 0));
+    }
+    // It is too late to give back what was taken back.
+    done(world.release("late").await)?;
+    assert_eq!(shelf(&world, "lamp").await?, Shelf::new(5, 2, 0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn expires_so_many_articles_at_once_and_says_that_there_may_be_more() -> Result<()> {
+    let world = World::start().await?;
+    for sku in ["lamp", "desk", "rug"] {
+        world.stock(sku, 1).await?;
+        world.order(sku, &[(sku, 1)]).await?;
+        done(world.reserve(sku).await)?;
+        let_expire(&world, sku).await?;
+    }
+    let mut rounds = Vec::new();
+    for _ in 0..2 {
+        let input = json(r#"{"limit":2}"#);
+        let expired = done(world.inventory.expire(input).await)?;
+        rounds.push((expired.articles, expired.more));
+    }
+    assert_eq!(rounds, [(2, true), (1, false)]);
+    Ok(())
 }

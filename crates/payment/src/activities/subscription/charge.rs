@@ -7,7 +7,7 @@ use super::SubscriptionActivities;
 use super::answer::may_begin;
 use crate::activities::gateway::first_attempt;
 use crate::error::PaymentError;
-use crate::model::{ChargeOutcome, ChargeSubject, SubscriptionStatus};
+use crate::model::{ChargeOutcome, ChargeRequest, ChargeSubject, SubscriptionStatus};
 use crate::repository::Subscription;
 
 /// Which attempt of which period.
@@ -76,6 +76,7 @@ impl SubscriptionActivities {
     pub(super) async fn charge_attempt(
         &self,
         input: &ChargeSubscriptionInput,
+        workflow_id: Option<&str>,
     ) -> Result<ChargeSubscriptionResult, PaymentError> {
         let subscription = self.find(&input.subscription_id).await?;
         // Nothing is begun, also if that changed since the caller looked; what was begun is settled.
@@ -84,7 +85,10 @@ impl SubscriptionActivities {
         }
         let attempt = input.attempt.max(1);
         self.refuse_unowed(input, attempt, &subscription).await?;
-        let request = subscription.charge(&input.period, attempt, Some(input.as_of));
+        let request = ChargeRequest {
+            workflow_id: workflow_id.map(str::to_owned),
+            ..subscription.charge(&input.period, attempt, Some(input.as_of))
+        };
         match self.ledger.charge(&request).await {
             // Something else was agreed while it was charged: it ends by what was agreed before.
             // It may also be that the subscription ended, and the money goes back.

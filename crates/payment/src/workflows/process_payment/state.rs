@@ -69,6 +69,9 @@ pub struct PaymentDetails {
     pub transaction_id: Option<String>,
     /// Why cancelling was asked for, if it was.
     pub cancel_reason: Option<String>,
+    /// What the gateway said last by itself, such as `payment_intent.succeeded`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway_event: Option<String>,
     /// Undo steps that could not be done; a person has to look at them.
     pub undo_failures: Vec<String>,
 }

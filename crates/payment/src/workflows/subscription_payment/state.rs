@@ -73,6 +73,9 @@ pub struct SubscriptionPaymentDetails {
     pub next_payment_date: Option<DateTime<Utc>>,
     /// Why cancelling was asked for, if it was.
     pub cancel_reason: Option<String>,
+    /// What the gateway said last by itself, such as `payment_intent.succeeded`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway_event: Option<String>,
 }
 
 /// What one attempt comes to.

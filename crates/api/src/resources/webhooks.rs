@@ -1,0 +1,81 @@
+//! What other systems tell by themselves. They have no credentials of ours: they sign what they send.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use chrono::Utc;
+use partner_adapters::WebhookError;
+use partner_payment::gateway_events::{EventOutcome, GatewayEvent, Received};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::error::{ApiError, Result};
+use crate::extract::RawBody;
+use crate::state::ApiState;
+
+/// That an event was taken, and need not be sent again.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Taken {
+    /// What became of it: `told`, `restarted`, `known`, `recorded`, `unknown` or `contradicts`.
+    #[schema(value_type = String)]
+    outcome: EventOutcome,
+}
+
+/// Take what the payment gateway tells. It signs with `gateway.webhook_secret`, and sends an event
+/// again until it is answered with 200: each is handed to the workflow that it is about.
+#[utoipa::path(
+    post, path = "/api/v1/webhooks/gateway", tag = "webhooks", security(()),
+    params(("Stripe-Signature" = String, Header, description = "When it was signed, and the signature: `t=...,v1=...`")),
+    request_body(content = Object, description = "The event, as the gateway writes it"),
+    responses((status = 200, description = "It was taken", body = Taken)),
+)]
+pub(crate) async fn gateway(
+    State(api): State<ApiState>,
+    headers: HeaderMap,
+    RawBody(body): RawBody,
+) -> Result<Json<Taken>> {
+    let event = verified(&api, &headers, &body)?;
+    let outcome = match api.within(api.gateway_events.receive(&event)).await? {
+        Received::Settled(outcome) => outcome,
+        Received::Open(errand) => {
+            let outcome = api.temporal.ask(async |client| errand.run(client).await);
+            let outcome = outcome.await?;
+            api.within(api.gateway_events.done(&errand, outcome))
+                .await?;
+            outcome
+        }
+    };
+    Ok(Json(Taken { outcome }))
+}
+
+/// The event, if the gateway surely sent it.
+fn verified(api: &ApiState, headers: &HeaderMap, body: &Bytes) -> Result<GatewayEvent> {
+    let webhook = api.gateway_webhook.as_ref().ok_or_else(|| {
+        ApiError::NotFound("no events are taken here: gateway.webhook_secret is not set".to_owned())
+    })?;
+    let signature = headers
+        .get("stripe-signature")
+        .and_then(|signature| signature.to_str().ok())
+        .unwrap_or_default();
+    let event = webhook
+        .verify(signature, body, now())
+        .map_err(|error| match error {
+            WebhookError::Body(_) => ApiError::field("", error.to_string()),
+            error => ApiError::field("Stripe-Signature", error.to_string()),
+        })?;
+    Ok(GatewayEvent {
+        id: event.id,
+        kind: event.kind,
+        happened_at: event.created,
+        payment_id: event.payment_id,
+    })
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how old a signature is, is about real time"
+)]
+fn now() -> chrono::DateTime<Utc> {
+    Utc::now()
+}

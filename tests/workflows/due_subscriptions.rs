@@ -1,0 +1,205 @@
+//! `dueSubscriptionsWorkflow`.
+
+use anyhow::Result;
+use partner_core::error::ErrorCode;
+use partner_tests::branches::due_subscriptions::WORKFLOW;
+use partner_tests::branches::subscription_payment::{self, DURABLE, bill_durably, decline};
+use partner_tests::history;
+use partner_tests::stage::{Stage, on_stage};
+use partner_tests::subscriptions::{PRICE, Subscription};
+use partner_tests::sweeps::{AS_OF, UNSERVED, counts, long_ago};
+use serde_json::{Value, json};
+use temporalio_common::protos::temporal::api::enums::v1::EventType;
+
+async fn sweep(stage: &Stage) -> Result<Value> {
+    stage.sweep(WORKFLOW, &json!({})).await
+}
+
+/// Waits for the end of the payment that a sweep started, under the contract's id.
+async fn paid(stage: &Stage, subscription: &Subscription, name: &str) -> Result<Value> {
+    let process = stage.client.process(&subscription.run(name));
+    stage.result(&process).await
+}
+
+#[test]
+fn begins_each_attempt_once() -> Result<()> {
+    on_stage(async |stage| {
+        let _alone = stage.sweep_alone().await?;
+        let paying = stage.due_subscription().await?;
+        let declined = stage.due_subscription().await?;
+        stage.platform.gateway.set_fault(&declined.id, decline());
+        assert_eq!(sweep(stage).await?, counts(2, 2, 0, 0, 0));
+        assert_eq!(paid(stage, &paying, "2001-01-01").await?["success"], true);
+        let refused = paid(stage, &declined, "2001-01-01").await?;
+        assert_eq!(refused["retryCount"], 1);
+
+        // One is paid for, and the other's next attempt has its day.
+        assert_eq!(sweep(stage).await?, counts(0, 0, 0, 0, 0));
+        sqlx::query("UPDATE subscriptions SET retry_at = $2 WHERE id = $1")
+            .bind(&declined.id)
+            .bind(long_ago())
+            .execute(stage.shop.pool())
+            .await?;
+        assert_eq!(sweep(stage).await?, counts(1, 1, 0, 0, 0));
+        let refused = paid(stage, &declined, "2001-01-01-2").await?;
+        assert_eq!(refused["retryCount"], 2);
+        assert_eq!(stage.held(&paying), (PRICE, 1));
+        assert_eq!(stage.held(&declined), (0, 0));
+        Ok(())
+    })
+}
+
+#[test]
+fn leaves_what_runs_and_what_was_called_off() -> Result<()> {
+    on_stage(async |stage| {
+        let _alone = stage.sweep_alone().await?;
+        let called_off = stage.due_subscription().await?;
+        let id = called_off.run("2001-01-01");
+        let (workflow, input) = (subscription_payment::WORKFLOW, called_off.input());
+        let process = stage
+            .client
+            .start_with_signal(workflow, &id, &input, "cancelPayment", &Value::Null)
+            .await?;
+        stage.result(&process).await?;
+        let running = stage.due_subscription().await?;
+        stage
+            .start_in(
+                UNSERVED,
+                workflow,
+                &running.run("2001-01-01"),
+                &running.input(),
+            )
+            .await?;
+        let mut swept = sweep(stage).await?;
+        let problems = swept["problems"].take();
+        assert_eq!(problems.as_array().map(Vec::len), Some(1), "{problems}");
+        let problem = problems[0].as_str().unwrap_or_default();
+        assert!(problem.contains(&id), "{problem}");
+        swept["problems"] = json!([]);
+        assert_eq!(swept, counts(2, 0, 1, 0, 1));
+        assert_eq!(stage.held(&called_off), (0, 0));
+        Ok(())
+    })
+}
+
+#[test]
+fn begins_again_what_was_ended_by_force() -> Result<()> {
+    on_stage(async |stage| {
+        let _alone = stage.sweep_alone().await?;
+        let subscription = stage.due_subscription().await?;
+        let id = subscription.run("2001-01-01");
+        let input = subscription.input();
+        let process = stage
+            .start_in(UNSERVED, subscription_payment::WORKFLOW, &id, &input)
+            .await?;
+        stage.end_at_once(&process).await?;
+        assert_eq!(sweep(stage).await?, counts(1, 1, 0, 0, 0));
+        assert_eq!(
+            paid(stage, &subscription, "2001-01-01").await?["success"],
+            true
+        );
+        assert_eq!(stage.held(&subscription), (PRICE, 1));
+        Ok(())
+    })
+}
+
+#[test]
+fn what_cannot_be_read_keeps_nobody_waiting() -> Result<()> {
+    on_stage(async |stage| {
+        let _alone = stage.sweep_alone().await?;
+        let broken = stage.due_subscription().await?;
+        sqlx::query("UPDATE users SET time_zone = 'Mars/Olympus' WHERE id = $1")
+            .bind(&broken.user.id)
+            .execute(stage.shop.pool())
+            .await?;
+        let sound = stage.due_subscription().await?;
+        let process = stage.start_sweep(WORKFLOW, &json!({})).await?;
+        let result = stage.result(&process).await?;
+        assert_eq!(result["success"], false);
+        assert_eq!(
+            (&result["counts"]["started"], &result["counts"]["failed"]),
+            (&json!(1), &json!(1))
+        );
+        let problem = result["counts"]["problems"][0].as_str().unwrap_or_default();
+        assert!(
+            problem.contains(&broken.id) && problem.contains("Mars/Olympus"),
+            "{problem}"
+        );
+        assert_eq!(paid(stage, &sound, "2001-01-01").await?["success"], true);
+        Ok(())
+    })
+}
+
+#[test]
+fn many_pages_are_several_short_histories() -> Result<()> {
+    on_stage(async |stage| {
+        let _alone = stage.sweep_alone().await?;
+        stage.due_subscriptions(103).await?;
+        let input = json!({ "pageSize": 1, "taskQueue": UNSERVED });
+        let process = stage.start_sweep(WORKFLOW, &input).await?;
+        let result = stage.result(&process).await?;
+        assert_eq!(result["counts"], counts(103, 103, 0, 0, 0));
+        // The last run has what the first, of a hundred pages, left.
+        let events = process.history().await?;
+        let started = EventType::ActivityTaskScheduled;
+        assert_eq!(history::count(&events, started), 4);
+        assert!(events.len() <= 6 * 4 + 5, "{} events", events.len());
+        let progress = process.query("getProgress").await?;
+        assert_eq!(
+            (&progress["completed"], &progress["total"]),
+            (&json!(103), &json!(103))
+        );
+        Ok(())
+    })
+}
+
+#[test]
+fn a_page_of_hundreds_is_one_activity() -> Result<()> {
+    on_stage(async |stage| {
+        let _alone = stage.sweep_alone().await?;
+        stage.due_subscriptions(600).await?;
+        let input = json!({ "taskQueue": UNSERVED });
+        let process = stage.start_sweep(WORKFLOW, &input).await?;
+        let result = stage.result(&process).await?;
+        assert_eq!(result["counts"], counts(600, 600, 0, 0, 0));
+        let cost = process.cost().await?;
+        assert!(cost.events <= 17, "{cost:?}");
+        assert!(cost.actions <= 3, "{cost:?}");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_durable_schedule_needs_none() -> Result<()> {
+    on_stage(async |stage| {
+        let _alone = stage.sweep_alone().await?;
+        // Its worker is started by the first that needs it.
+        let subscription = stage.subscription().await?;
+        stage
+            .platform
+            .gateway
+            .set_fault(&subscription.id, decline());
+        let durable = bill_durably(stage, &subscription, 0).await?;
+        let id = stage.unique("sweep");
+        let process = stage
+            .start_in(DURABLE, WORKFLOW, &id, &json!({ "asOf": AS_OF }))
+            .await?;
+        let message = stage.failure(&process, ErrorCode::ValidationError).await?;
+        assert!(message.contains("subscription.schedule"), "{message}");
+        stage.end_at_once(&durable).await?;
+        Ok(())
+    })
+}
+
+#[test]
+fn a_page_of_nothing_is_refused() -> Result<()> {
+    on_stage(async |stage| {
+        for size in [json!(0), json!(5_001), json!("all")] {
+            let input = json!({ "pageSize": size });
+            let process = stage.start_sweep(WORKFLOW, &input).await?;
+            let message = stage.failure(&process, ErrorCode::ValidationError).await?;
+            assert!(message.contains("pageSize"), "{message}");
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,96 @@
+//! `expiringListingsWorkflow`.
+
+use anyhow::Result;
+use chrono::TimeDelta;
+use partner_tests::branches::expiring_listings::WORKFLOW;
+use partner_tests::branches::listing_expiration::wait_for;
+use partner_tests::listings::Listing;
+use partner_tests::stage::{Stage, on_stage};
+use partner_tests::sweeps::{counts, long_ago};
+use serde_json::{Value, json};
+
+async fn sweep(stage: &Stage) -> Result<Value> {
+    stage.sweep(WORKFLOW, &json!({})).await
+}
+
+async fn status(stage: &Stage, listing: &Listing) -> Result<String> {
+    let process = stage.client.process(&listing.expiration_id());
+    stage.result(&process).await?;
+    Ok(stage.shown(listing).await?.status)
+}
+
+#[test]
+fn a_listing_that_nobody_follows_is_followed() -> Result<()> {
+    on_stage(async |stage| {
+        let _alone = stage.sweep_alone().await?;
+        let listing = stage.overdue_listing().await?;
+        assert_eq!(sweep(stage).await?, counts(1, 1, 0, 0, 0));
+        assert_eq!(status(stage, &listing).await?, "expired");
+        assert_eq!(sweep(stage).await?, counts(0, 0, 0, 0, 0));
+        Ok(())
+    })
+}
+
+#[test]
+fn a_listing_that_is_shown_again_is_followed_again() -> Result<()> {
+    on_stage(async |stage| {
+        let _alone = stage.sweep_alone().await?;
+        let listing = stage.overdue_listing().await?;
+        sweep(stage).await?;
+        assert_eq!(status(stage, &listing).await?, "expired");
+        // The workflow of its id has ended well.
+        stage.approved(&listing).await?;
+        stage.move_date(&listing, long_ago()).await?;
+        assert_eq!(sweep(stage).await?, counts(1, 1, 0, 0, 0));
+        assert_eq!(status(stage, &listing).await?, "expired");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_date_that_was_moved_is_told_once() -> Result<()> {
+    on_stage(async |stage| {
+        let _alone = stage.sweep_alone().await?;
+        let listing = stage.listing().await?;
+        stage.approved(&listing).await?;
+        let now = stage.now().await?;
+        let process = wait_for(stage, &listing, now + TimeDelta::days(60)).await?;
+        // Nobody else's listing expires so soon, and is not followed.
+        let moved = now + TimeDelta::minutes(90);
+        stage.move_date(&listing, moved).await?;
+        let as_of = json!({ "asOf": moved - TimeDelta::days(9) });
+        assert_eq!(stage.sweep(WORKFLOW, &as_of).await?, counts(1, 0, 1, 1, 0));
+        let date = |details: &Value| {
+            let date = details["expirationDate"].as_str().unwrap_or_default();
+            date.parse()
+                .ok()
+                .map(|date: chrono::DateTime<chrono::Utc>| date)
+        };
+        stage
+            .details(&process, "follows the new date", |details| {
+                date(details).is_some_and(|date| (date - moved).abs() < TimeDelta::seconds(1))
+            })
+            .await?;
+        assert_eq!(stage.sweep(WORKFLOW, &as_of).await?, counts(1, 0, 1, 0, 0));
+        process.cancel().await?;
+        stage.cancelled(&process).await?;
+        stage.move_date(&listing, now + TimeDelta::days(90)).await
+    })
+}
+
+#[test]
+fn a_date_that_was_moved_into_the_past_is_kept_by_the_next_sweep() -> Result<()> {
+    on_stage(async |stage| {
+        let _alone = stage.sweep_alone().await?;
+        let listing = stage.listing().await?;
+        stage.approved(&listing).await?;
+        let later = stage.now().await? + TimeDelta::days(60);
+        let waiting = wait_for(stage, &listing, later).await?;
+        stage.move_date(&listing, long_ago()).await?;
+        assert_eq!(sweep(stage).await?, counts(1, 0, 1, 1, 0));
+        stage.cancelled(&waiting).await?;
+        assert_eq!(sweep(stage).await?, counts(1, 1, 0, 0, 0));
+        assert_eq!(status(stage, &listing).await?, "expired");
+        Ok(())
+    })
+}
