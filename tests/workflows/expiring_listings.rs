@@ -4,7 +4,7 @@ use anyhow::Result;
 use chrono::TimeDelta;
 use partner_tests::branches::expiring_listings::WORKFLOW;
 use partner_tests::branches::listing_expiration::wait_for;
-use partner_tests::listings::Listing;
+use partner_tests::listings::{Listing, decide, property};
 use partner_tests::stage::{Stage, on_stage};
 use partner_tests::sweeps::{counts, long_ago};
 use serde_json::{Value, json};
@@ -38,8 +38,14 @@ fn a_listing_that_is_shown_again_is_followed_again() -> Result<()> {
         let listing = stage.overdue_listing().await?;
         sweep(stage).await?;
         assert_eq!(status(stage, &listing).await?, "expired");
-        // The workflow of its id has ended well.
-        stage.approved(&listing).await?;
+        // The workflow of its id has ended well, and the review starts none: there is no date yet.
+        stage.shop.renew_listing(&listing.id, None).await?;
+        let property = property("Flat by the lake, with a garden");
+        let review = stage.under_review(&listing, &property).await?;
+        stage
+            .update(&review, "decide", &decide("approve", "ana"))
+            .await?;
+        stage.result(&review).await?;
         stage.move_date(&listing, long_ago()).await?;
         assert_eq!(sweep(stage).await?, counts(1, 1, 0, 0, 0));
         assert_eq!(status(stage, &listing).await?, "expired");

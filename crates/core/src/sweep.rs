@@ -9,7 +9,7 @@
 //! What cannot be started keeps nobody else waiting: it is counted, the first of them are told by
 //! name, and the next sweep tries again.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use serde::{Deserialize, Serialize};
 use temporalio_sdk::WorkflowContext;
 
@@ -307,6 +307,11 @@ where
         return Err(InvalidInput::new(message).into());
     }
     let as_of = input.as_of.unwrap_or_else(|| now(ctx));
+    // What the database can tell the time of, and a little less.
+    if !(1..=9_999).contains(&as_of.year()) {
+        let message = "asOf: expected a time in the years 1 to 9999";
+        return Err(InvalidInput::new(message).into());
+    }
     let mut after = None;
     ctx.state_mut(|state| {
         let state = sweep(state);

@@ -168,15 +168,15 @@ impl ExpirationRepository {
         limit: u32,
     ) -> Result<Vec<ExpiringListing>, ListingError> {
         let (at, id) = match after {
-            Some(Position { at, id }) => (*at, id.as_str()),
-            None => (DateTime::<Utc>::MIN_UTC, ""),
+            Some(Position { at, id }) => (Some(*at), id.as_str()),
+            None => (None, ""),
         };
         let expiring = sqlx::query_as!(
             ExpiringListing,
             r#"SELECT id, user_id, expires_at AS "expires_at!",
                       expiration_told IS NOT DISTINCT FROM expires_at AS "is_told!"
                FROM listings
-               WHERE status = 'approved' AND expires_at <= $1 AND (expires_at, id) > ($2, $3)
+               WHERE status = 'approved' AND expires_at <= $1 AND (expires_at, id) > (COALESCE($2::timestamptz, '-infinity'), $3)
                ORDER BY expires_at, id
                LIMIT $4"#,
             until,

@@ -157,8 +157,8 @@ impl SubscriptionRepository {
         limit: u32,
     ) -> Result<Vec<DueSubscription>, PaymentError> {
         let (at, id) = match after {
-            Some(Position { at, id }) => (*at, id.as_str()),
-            None => (DateTime::<Utc>::MIN_UTC, ""),
+            Some(Position { at, id }) => (Some(*at), id.as_str()),
+            None => (None, ""),
         };
         let rows = sqlx::query_as!(
             Row,
@@ -174,7 +174,7 @@ impl SubscriptionRepository {
                WHERE subscription.status = 'active'
                  AND COALESCE(subscription.retry_at, subscription.next_payment_date, subscription.anchor_date) <= $1
                  AND (COALESCE(subscription.retry_at, subscription.next_payment_date, subscription.anchor_date),
-                      subscription.id) > ($2, $3)
+                      subscription.id) > (COALESCE($2::timestamptz, '-infinity'), $3)
                ORDER BY COALESCE(subscription.retry_at, subscription.next_payment_date, subscription.anchor_date),
                         subscription.id
                LIMIT $4"#,
