@@ -78,8 +78,9 @@ pub async fn serve(
         tracing::info!("stopping: no new requests, those under way may end");
         let _ = stopping.send(true);
     };
-    let server =
-        axum::serve(listener, router(routes, description, state)).with_graceful_shutdown(stop);
+    let routes = router(routes, description, state);
+    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, routes).with_graceful_shutdown(stop);
     let grace = config.api.shutdown_grace;
     let mut watched = is_stopping.clone();
     let deadline = async move {

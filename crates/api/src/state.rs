@@ -11,7 +11,7 @@ use sqlx::PgPool;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
-use crate::auth::TokenVerifier;
+use crate::auth::{Failures, TokenVerifier};
 use crate::error::{ApiError, Result};
 use crate::limits::Limits;
 use crate::repository::{KeyRepository, RequestRepository, WorkflowRepository};
@@ -33,6 +33,7 @@ pub struct Api {
     pub(crate) inboxes: InboxRepository,
     pub(crate) reviews: ReviewRepository,
     pub(crate) tokens: TokenVerifier,
+    pub(crate) failures: Failures,
     pub(crate) limits: Limits,
     pub(crate) schemas: Schemas,
     /// One for each stream of events that there may be.
@@ -59,6 +60,7 @@ impl ApiState {
             reviews: ReviewRepository::new(pool.clone()),
             pool,
             tokens: TokenVerifier::new(api.jwt.clone())?,
+            failures: Failures::new(api.failed_logins_per_minute),
             limits: Limits::new(api),
             schemas,
             streams: Arc::new(Semaphore::new(api.max_streams.get())),

@@ -209,7 +209,7 @@ pub(crate) async fn events(
     caller.require(Scope::Read)?;
     let streams = Arc::clone(&api.streams);
     let place = streams.try_acquire_owned();
-    let place = place.map_err(|_| ApiError::TooManyRequests(PATIENCE))?;
+    let place = place.map_err(|_| ApiError::TooMany("streams of events", PATIENCE))?;
     // A workflow that there is not is an error, not a stream.
     let first = state(&api, &caller, &id).await?;
     let stream = events::of(api, caller, id, first, move |state| {

@@ -29,6 +29,8 @@ pub struct ApiConfig {
     pub requests_per_second: NonZeroU32,
     /// How many a caller that was quiet may make at once.
     pub request_burst: NonZeroU32,
+    /// How many failed authentications a minute one address may make, and at once after a quiet time.
+    pub failed_logins_per_minute: NonZeroU32,
     /// How long an idempotency key stands for its request.
     #[serde(with = "humantime_serde")]
     pub idempotency_ttl: Duration,
