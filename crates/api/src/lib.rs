@@ -12,6 +12,7 @@ pub mod error;
 mod events;
 mod extract;
 mod limits;
+mod listener;
 mod paging;
 mod progress;
 pub mod repository;

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use futures::future::{Either, select};
+use futures::future::{Either, join, select};
 use partner_core::config::Config;
 use partner_core::database::{self, DatabaseError, check_schema};
 use tokio::net::TcpListener;
@@ -14,6 +14,7 @@ use tokio::time::{interval, timeout};
 
 use crate::description::described_routes;
 use crate::error::ApiError;
+use crate::listener;
 use crate::repository::RequestRepository;
 use crate::router::router;
 use crate::schemas::Schemas;
@@ -40,9 +41,6 @@ pub enum ServeError {
         /// Why.
         source: std::io::Error,
     },
-    /// Serving stopped.
-    #[error("the API stopped serving")]
-    Serve(#[source] std::io::Error),
     /// Its own description is not what it should be: a defect.
     #[error("cannot set the API up")]
     SetUp(#[from] ApiError),
@@ -57,7 +55,7 @@ pub enum ServeError {
 /// [`ServeError`] names what is missing.
 pub async fn serve(
     config: Config,
-    stop: impl Future<Output = ()> + Send + 'static,
+    stop: impl Future<Output = ()>,
     on_ready: impl FnOnce(Ready),
 ) -> Result<bool, ServeError> {
     let pool = database::connect(&config.database).await?;
@@ -79,8 +77,8 @@ pub async fn serve(
         let _ = stopping.send(true);
     };
     let routes = router(routes, description, state);
-    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, routes).with_graceful_shutdown(stop);
+    let connections = listener::serve(listener, routes, &config.api, is_stopping.clone());
+    let server = Box::pin(join(stop, connections));
     let grace = config.api.shutdown_grace;
     let mut watched = is_stopping.clone();
     let deadline = async move {
@@ -88,19 +86,14 @@ pub async fn serve(
         let _ = watched.wait_for(|stopping| *stopping).await;
         timeout(grace, std::future::pending::<()>()).await
     };
-    let server = std::pin::pin!(server.into_future());
     let ttl = config.api.idempotency_ttl;
     let kept = std::pin::pin!(forget_old_keys(&requests, ttl));
     let deadline = std::pin::pin!(deadline);
-    let ended = match select(server, select(deadline, kept)).await {
-        Either::Left((result, _)) => {
-            result.map_err(ServeError::Serve)?;
-            true
-        }
-        Either::Right(_) => false,
-    };
+    let others = select(deadline, kept);
+    // What is under way at the deadline is cut off here, and gives its connections to the database back.
+    let has_ended = matches!(select(server, others).await, Either::Left(_));
     pool.close().await;
-    Ok(ended)
+    Ok(has_ended)
 }
 
 /// How often old idempotency keys are forgotten.

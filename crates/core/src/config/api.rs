@@ -12,6 +12,11 @@ use url::Url;
 pub struct ApiConfig {
     /// Where it listens.
     pub address: SocketAddr,
+    /// How many connections may be open at once; the next ones wait.
+    pub max_connections: NonZeroUsize,
+    /// How long the headers of a request may take to come, the first or the next of a connection.
+    #[serde(with = "humantime_serde")]
+    pub header_timeout: Duration,
     /// How long the answer of the Temporal service or of the database may take.
     #[serde(with = "humantime_serde")]
     pub dependency_timeout: Duration,
