@@ -14,6 +14,7 @@ mod extract;
 mod limits;
 mod listener;
 mod paging;
+mod places;
 mod progress;
 pub mod repository;
 mod resources;

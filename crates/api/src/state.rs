@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use crate::auth::{Failures, TokenVerifier};
 use crate::error::{ApiError, Result};
 use crate::limits::Limits;
+use crate::places::Places;
 use crate::repository::{KeyRepository, RequestRepository, WorkflowRepository};
 use crate::schemas::Schemas;
 use crate::temporal::Temporal;
@@ -38,6 +39,10 @@ pub struct Api {
     pub(crate) schemas: Schemas,
     /// One for each stream of events that there may be.
     pub(crate) streams: Arc<Semaphore>,
+    /// Each caller's share of them.
+    pub(crate) streams_of: Places,
+    /// Each caller's requests that wait for a result.
+    pub(crate) waits_of: Places,
     /// Becomes true when the process is to stop: streams end then.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -64,6 +69,8 @@ impl ApiState {
             limits: Limits::new(api),
             schemas,
             streams: Arc::new(Semaphore::new(api.max_streams.get())),
+            streams_of: Places::new("streams of events", api.max_streams_per_caller),
+            waits_of: Places::new("requests that wait for a result", api.max_waits_per_caller),
             stopping,
         })))
     }

@@ -28,6 +28,10 @@ pub struct ApiConfig {
     pub max_stream: Duration,
     /// How many streams of events there may be at once.
     pub max_streams: NonZeroUsize,
+    /// How many of them one caller may have.
+    pub max_streams_per_caller: NonZeroUsize,
+    /// How many requests of one caller may wait for a result at once.
+    pub max_waits_per_caller: NonZeroUsize,
     /// How many bytes the body of a request may have.
     pub max_body_bytes: NonZeroUsize,
     /// How many requests a caller may make a second, in the long run.
