@@ -67,4 +67,7 @@ pub struct JwtConfig {
     /// How long keys that were read are good.
     #[serde(with = "humantime_serde")]
     pub keys_ttl: Duration,
+    /// How long they are used at most while the provider does not answer.
+    #[serde(with = "humantime_serde")]
+    pub keys_max_age: Duration,
 }

@@ -133,6 +133,14 @@ fn api_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
             !jwt.issuer.is_empty() && !jwt.audience.is_empty(),
             "api.jwt: jwks_url, issuer and audience come together",
         );
+        rule(
+            jwt.keys_ttl >= Duration::from_secs(1),
+            "api.jwt.keys_ttl: at least 1 second",
+        );
+        rule(
+            jwt.keys_max_age >= jwt.keys_ttl.max(Duration::from_mins(1)),
+            "api.jwt.keys_max_age: at least keys_ttl, and 1 minute",
+        );
     }
 }
 
