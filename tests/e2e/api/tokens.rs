@@ -2,13 +2,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures::future::{Either, select};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::support::with_api;
-use crate::support::{on_platform, until};
+use crate::support::{PATIENCE, on_platform, until};
 
 /// A key pair for these tests alone (Ed25519, PKCS #8).
 const PRIVATE: &str = "MC4CAQAwBQYDK2VwBCIEIBl9WoD25IHhCzuPPkFgPCVXOtPUPv3H0csmd4wcCDN8";
@@ -188,6 +189,37 @@ fn keys_that_are_too_old_are_not_used() {
                 (answer.status == 200).then_some(())
             })
             .await;
+        })
+        .await;
+    });
+}
+
+#[test]
+fn who_asks_first_and_hangs_up_does_not_keep_the_keys_from_others() {
+    on_platform(async |host| {
+        let provider = MockServer::start().await;
+        // The first question is answered when nobody waits for it any more.
+        let late = Mock::given(method("GET")).respond_with(published().set_delay(PATIENCE));
+        late.up_to_n_times(1).mount(&provider).await;
+        let then = Mock::given(method("GET")).respond_with(published());
+        then.expect(1).mount(&provider).await;
+        let url = provider.uri();
+        with_api(host, "api-jwks-first", &provided(&url), async |api| {
+            let ana = api.with(token("k1", &claims(&json!({}))));
+            let hung_up = {
+                let asked = std::pin::pin!(until("the provider is asked", async || {
+                    let asked = provider.received_requests().await.expect("they are kept");
+                    (!asked.is_empty()).then_some(())
+                }));
+                let answer = std::pin::pin!(ana.get("/api/v1/workflows"));
+                matches!(select(asked, answer).await, Either::Left(_))
+            };
+            assert!(hung_up, "the first caller was answered");
+            let ben = api.with(token(
+                "k1",
+                &claims(&json!({ "sub": "api-jwks-first-ben" })),
+            ));
+            ben.get("/api/v1/workflows").await.expect(200);
         })
         .await;
     });
