@@ -1,7 +1,5 @@
 //! Reading a request: whatever does not fit is one problem document.
 
-use std::time::Duration;
-
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::CONTENT_TYPE;
@@ -41,9 +39,10 @@ impl<T: DeserializeOwned + ToSchema> FromRequest<ApiState> for Body<T> {
             return Err(ApiError::UnsupportedMediaType);
         }
         let most = api.config.max_body_bytes.get();
-        let bytes = timeout(PATIENCE, to_bytes(request.into_body(), most))
+        let patience = api.config.body_timeout;
+        let bytes = timeout(patience, to_bytes(request.into_body(), most))
             .await
-            .map_err(|_| ApiError::TooSlow(PATIENCE))?
+            .map_err(|_| ApiError::TooSlow(patience))?
             .map_err(|_| ApiError::TooLarge(most))?;
         let raw: Value = serde_json::from_slice(&bytes)
             .map_err(|error| ApiError::field("", format!("the body is not JSON: {error}")))?;
@@ -59,9 +58,6 @@ impl<T: DeserializeOwned + ToSchema> FromRequest<ApiState> for Body<T> {
         Ok(Self { value, raw })
     }
 }
-
-/// How long a body may take to come.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whether PostgreSQL could not keep a number: digits are kept as they come, however many.
 fn is_beyond(number: &Number) -> bool {

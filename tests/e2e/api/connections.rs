@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -59,6 +60,37 @@ fn a_connection_without_a_whole_request_is_closed() {
             ask(&mut idle).await;
             answer(&mut idle).await;
             closed(idle, "one that asks nothing more").await;
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_body_that_comes_too_slowly_is_refused() {
+    on_platform(async |host| {
+        let variables = [("PARTNER__API__BODY_TIMEOUT", "200ms")];
+        with_api(host, "api-body-slow", &variables, async |api| {
+            let key = api.admin().await.credentials.expect("a key");
+            let mut stream = connect(api).await;
+            let begun = format!(
+                "POST /api/v1/payments HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer {key}\r\n\
+                 Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"
+            );
+            stream
+                .write_all(begun.as_bytes())
+                .await
+                .expect("it is sent");
+            let mut answer = Vec::new();
+            let read = in_time("the answer", stream.read_to_end(&mut answer)).await;
+            // The connection is of no use any more: what is left of the body would be read as a request.
+            read.expect("the connection is closed in good order");
+            let answer = String::from_utf8(answer).expect("text");
+            let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+            assert!(head.starts_with("HTTP/1.1 408"), "{head}");
+            assert!(head.contains("application/problem+json"), "{head}");
+            let problem: Value = serde_json::from_str(body).expect("JSON");
+            assert_eq!(problem["type"], "urn:partner:problem:too-slow");
+            assert_eq!(problem["code"], "TIMEOUT");
         })
         .await;
     });

@@ -17,6 +17,9 @@ pub struct ApiConfig {
     /// How long the headers of a request may take to come, the first or the next of a connection.
     #[serde(with = "humantime_serde")]
     pub header_timeout: Duration,
+    /// How long the body of a request may take to come.
+    #[serde(with = "humantime_serde")]
+    pub body_timeout: Duration,
     /// How long the answer of the Temporal service or of the database may take.
     #[serde(with = "humantime_serde")]
     pub dependency_timeout: Duration,

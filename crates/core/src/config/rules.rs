@@ -108,6 +108,10 @@ fn api_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
         "api.header_timeout: 1 second to 10 minutes",
     );
     rule(
+        (Duration::from_secs(1)..=Duration::from_mins(10)).contains(&api.body_timeout),
+        "api.body_timeout: 1 second to 10 minutes",
+    );
+    rule(
         (Duration::from_millis(100)..=Duration::from_mins(1)).contains(&api.dependency_timeout),
         "api.dependency_timeout: 100 milliseconds to 1 minute",
     );
