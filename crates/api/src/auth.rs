@@ -4,13 +4,15 @@
 //! makes for programs, and access tokens of an identity provider for people. A caller that is bound
 //! to a user sees and starts only what belongs to that user; one that is not, all.
 
+mod failures;
 mod jwt;
 mod keys;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::net::SocketAddr;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use partner_core::text_enum;
@@ -18,6 +20,7 @@ use partner_core::text_enum;
 use crate::error::{ApiError, Result};
 use crate::state::ApiState;
 
+pub(crate) use failures::Failures;
 pub(crate) use jwt::TokenVerifier;
 pub use keys::{ApiKey, Secret};
 
@@ -89,22 +92,43 @@ impl FromRequestParts<ApiState> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &ApiState) -> Result<Self> {
-        let header = parts.headers.get(AUTHORIZATION).ok_or(MISSING)?;
-        let credentials = header
-            .to_str()
-            .ok()
-            .and_then(|header| header.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map(|(_, credentials)| credentials.trim())
-            .ok_or(MISSING)?;
+        let credentials = credentials(parts)?;
+        let attempt = api.failures.begin(peer(parts)?, credentials)?;
         let caller = match Secret::parse(credentials) {
-            Some(secret) => keys::authenticate(api, &secret).await?,
-            None => api.tokens.verify(credentials).await?,
+            Some(secret) => keys::authenticate(api, &secret).await,
+            None => api.tokens.verify(credentials).await,
         };
+        match &caller {
+            Ok(_) => api.failures.succeeded(&attempt),
+            Err(ApiError::Unauthenticated(_)) => api.failures.failed(&attempt),
+            // What does not answer says nothing about the credentials.
+            Err(_) => {}
+        }
+        let caller = caller?;
         api.limits.check(&caller.id)?;
         tracing::Span::current().record("caller", &caller.id);
         Ok(caller)
     }
+}
+
+/// What a request brings to say who asks.
+fn credentials(parts: &Parts) -> Result<&str> {
+    let header = parts.headers.get(AUTHORIZATION).ok_or(MISSING)?;
+    header
+        .to_str()
+        .ok()
+        .and_then(|header| header.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, credentials)| credentials.trim())
+        .ok_or(MISSING)
+}
+
+/// The other end of the connection: who asks, or the proxy in front of us. What a header says of an
+/// address anybody can write.
+fn peer(parts: &Parts) -> Result<SocketAddr> {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map(|ConnectInfo(peer)| *peer);
+    peer.ok_or_else(|| ApiError::Defect("a request without its peer's address".to_owned()))
 }
 
 const MISSING: ApiError = ApiError::Unauthenticated(

@@ -67,9 +67,10 @@ pub enum ApiError {
     /// The body is not JSON.
     #[error("expected a body with Content-Type: application/json")]
     UnsupportedMediaType,
-    /// The caller asks too often.
-    #[error("too many requests, try again in {} s", .0.as_secs().max(1))]
-    TooManyRequests(Duration),
+    /// The caller asks too often, or for more at once than there is for one: of what, and how much later
+    /// to try again.
+    #[error("too many {0}, try again in {wait} s", wait = .1.as_secs().max(1))]
+    TooMany(&'static str, Duration),
     /// The Temporal service answers too slowly, or not at all.
     #[error("the Temporal service does not answer in time")]
     TemporalTimeout,
@@ -228,7 +229,7 @@ impl ApiError {
             Self::TooLarge(_) => TOO_LARGE,
             Self::TooSlow(_) => TOO_SLOW,
             Self::UnsupportedMediaType => UNSUPPORTED_MEDIA_TYPE,
-            Self::TooManyRequests(_) => TOO_MANY_REQUESTS,
+            Self::TooMany(..) => TOO_MANY_REQUESTS,
             Self::TemporalTimeout | Self::TemporalConnect(_) | Self::Temporal(_) => TEMPORAL,
             Self::NoKeys => IDENTITY_PROVIDER,
             Self::Database(_) => DATABASE,
@@ -260,7 +261,7 @@ impl ApiError {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::TooManyRequests(wait) => Some(*wait),
+            Self::TooMany(_, wait) => Some(*wait),
             _ if self.kind().status == StatusCode::SERVICE_UNAVAILABLE => Some(PATIENCE),
             _ => None,
         }

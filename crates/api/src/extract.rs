@@ -1,7 +1,5 @@
 //! Reading a request: whatever does not fit is one problem document.
 
-use std::time::Duration;
-
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::CONTENT_TYPE;
@@ -65,16 +63,14 @@ impl FromRequest<ApiState> for RawBody {
             return Err(ApiError::UnsupportedMediaType);
         }
         let most = api.config.max_body_bytes.get();
-        timeout(PATIENCE, to_bytes(request.into_body(), most))
+        let patience = api.config.body_timeout;
+        timeout(patience, to_bytes(request.into_body(), most))
             .await
-            .map_err(|_| ApiError::TooSlow(PATIENCE))?
+            .map_err(|_| ApiError::TooSlow(patience))?
             .map(Self)
             .map_err(|_| ApiError::TooLarge(most))
     }
 }
-
-/// How long a body may take to come.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whether PostgreSQL could not keep a number: digits are kept as they come, however many.
 fn is_beyond(number: &Number) -> bool {

@@ -31,6 +31,6 @@ impl Limits {
         }
         self.limiter
             .check_key(&caller.to_owned())
-            .map_err(|until| ApiError::TooManyRequests(until.wait_time_from(self.clock.now())))
+            .map_err(|until| ApiError::TooMany("requests", until.wait_time_from(self.clock.now())))
     }
 }

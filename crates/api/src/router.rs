@@ -3,11 +3,13 @@
 use std::any::Any;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
     REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderValue, Method, Request};
+use axum::middleware::map_request;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -66,6 +68,24 @@ pub(crate) fn router(routes: Router<ApiState>, description: OpenApi, state: ApiS
         )
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(map_request(without_odd_id))
+}
+
+/// Takes a request's own id away if it is none that may be logged and sent back: it gets one of ours.
+async fn without_odd_id(mut request: Request<Body>) -> Request<Body> {
+    let headers = request.headers_mut();
+    let mut ids = headers.get_all(REQUEST_ID).iter();
+    let is_one = ids.next().is_some_and(is_id) && ids.next().is_none();
+    if !is_one {
+        headers.remove(REQUEST_ID);
+    }
+    request
+}
+
+/// Whether that is a request's id: 1 to 128 letters, digits, dots, underscores and hyphens.
+fn is_id(value: &HeaderValue) -> bool {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+    (1..=128).contains(&value.len()) && value.as_bytes().iter().all(is_plain)
 }
 
 fn header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {

@@ -5,15 +5,17 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use futures::future::{Either, select};
+use futures::future::{Either, join, select};
 use partner_core::config::Config;
 use partner_core::database::{self, DatabaseError, check_schema};
+use partner_payment::repository::GatewayEventRepository;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{interval, timeout};
 
 use crate::description::described_routes;
 use crate::error::ApiError;
+use crate::listener;
 use crate::repository::RequestRepository;
 use crate::router::router;
 use crate::schemas::Schemas;
@@ -40,9 +42,6 @@ pub enum ServeError {
         /// Why.
         source: std::io::Error,
     },
-    /// Serving stopped.
-    #[error("the API stopped serving")]
-    Serve(#[source] std::io::Error),
     /// Its own description is not what it should be: a defect.
     #[error("cannot set the API up")]
     SetUp(#[from] ApiError),
@@ -57,7 +56,7 @@ pub enum ServeError {
 /// [`ServeError`] names what is missing.
 pub async fn serve(
     config: Config,
-    stop: impl Future<Output = ()> + Send + 'static,
+    stop: impl Future<Output = ()>,
     on_ready: impl FnOnce(Ready),
 ) -> Result<bool, ServeError> {
     let pool = database::connect(&config.database).await?;
@@ -67,6 +66,7 @@ pub async fn serve(
     let (stopping, is_stopping) = watch::channel(false);
     let state = ApiState::new(&config, pool.clone(), schemas, is_stopping.clone())?;
     let requests = RequestRepository::new(pool.clone());
+    let events = GatewayEventRepository::new(pool.clone());
     let address = config.api.address;
     let listen = |source| ServeError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(listen)?;
@@ -78,8 +78,9 @@ pub async fn serve(
         tracing::info!("stopping: no new requests, those under way may end");
         let _ = stopping.send(true);
     };
-    let server =
-        axum::serve(listener, router(routes, description, state)).with_graceful_shutdown(stop);
+    let routes = router(routes, description, state);
+    let connections = listener::serve(listener, routes, &config.api, is_stopping.clone());
+    let server = Box::pin(join(stop, connections));
     let grace = config.api.shutdown_grace;
     let mut watched = is_stopping.clone();
     let deadline = async move {
@@ -87,37 +88,53 @@ pub async fn serve(
         let _ = watched.wait_for(|stopping| *stopping).await;
         timeout(grace, std::future::pending::<()>()).await
     };
-    let server = std::pin::pin!(server.into_future());
-    let ttl = config.api.idempotency_ttl;
-    let kept = std::pin::pin!(forget_old_keys(&requests, ttl));
-    let deadline = std::pin::pin!(deadline);
-    let ended = match select(server, select(deadline, kept)).await {
-        Either::Left((result, _)) => {
-            result.map_err(ServeError::Serve)?;
-            true
-        }
-        Either::Right(_) => false,
-    };
+    let others = select(
+        Box::pin(deadline),
+        Box::pin(forget_what_is_old(
+            &requests,
+            &events,
+            config.api.idempotency_ttl,
+        )),
+    );
+    // What is under way at the end is dropped here, and gives its connections to the database back: the
+    // pool would wait for them.
+    let has_ended = matches!(select(server, others).await, Either::Left(_));
     pool.close().await;
-    Ok(ended)
+    Ok(has_ended)
 }
 
-/// How often old idempotency keys are forgotten.
+/// How often what is old is forgotten.
 const ROUND: Duration = Duration::from_hours(1);
 
-/// Forgets old idempotency keys for as long as the process serves. What fails is tried again.
-async fn forget_old_keys(requests: &RequestRepository, ttl: Duration) -> Infallible {
+/// How long the gateway's events are kept: longer than a payment can be disputed.
+const EVENTS_KEPT: Duration = Duration::from_hours(400 * 24);
+
+/// Forgets what is old for as long as the process serves. What fails is tried again.
+async fn forget_what_is_old(
+    requests: &RequestRepository,
+    events: &GatewayEventRepository,
+    idempotency_ttl: Duration,
+) -> Infallible {
     let mut rounds = interval(ROUND);
     loop {
         rounds.tick().await;
-        loop {
-            match requests.forget(ttl).await {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => {
-                    tracing::warn!(%error, "old idempotency keys cannot be forgotten");
-                    break;
-                }
+        forget("idempotency keys", async || {
+            requests.forget(idempotency_ttl).await
+        })
+        .await;
+        forget("gateway events", async || events.forget(EVENTS_KEPT).await).await;
+    }
+}
+
+/// Forgets part after part, until nothing old is left.
+async fn forget<E: std::error::Error>(what: &str, part: impl AsyncFn() -> Result<bool, E>) {
+    loop {
+        match part().await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                tracing::warn!(%error, what, "what is old cannot be forgotten");
+                return;
             }
         }
     }

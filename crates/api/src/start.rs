@@ -18,6 +18,7 @@ use utoipa::{IntoParams, IntoResponses, ToSchema};
 use crate::auth::{Caller, Scope};
 use crate::error::{ApiError, Result};
 use crate::extract::{Body, IdempotencyKey, Query, problem};
+use crate::places::Place;
 use crate::progress::{WorkflowState, ended};
 use crate::repository::First;
 use crate::state::{Api, ApiState};
@@ -153,15 +154,21 @@ impl<T: Start> StartRequest<T> {
 
     /// Starts the workflow under this id, and waits for it if asked to.
     pub(crate) async fn start(self, id: String) -> Result<Response> {
-        let id = self.begin(id).await?;
         let Some(patience) = self.wait.patience(self.api.config.max_wait) else {
-            return Ok(Started::new(id).accepted());
+            return Ok(Started::new(self.begin(id).await?).accepted());
         };
+        let _place = self.place_to_wait()?;
+        let id = self.begin(id).await?;
         match in_time(&self.api, patience, finish(&self.api, &self.caller, &id)).await {
             Some(Ok(state)) => Ok(Json(state).into_response()),
             // It is under way, whatever became of the waiting.
             Some(Err(_)) | None => Ok(Started::new(id).accepted()),
         }
+    }
+
+    /// A place to wait at: taken before anything is started, so that who gets none can ask again.
+    pub(crate) fn place_to_wait(&self) -> Result<Place> {
+        self.api.waits_of.take(&self.caller.id)
     }
 
     /// Starts the workflow, or joins the one that there is: the one of this id, or of the first request

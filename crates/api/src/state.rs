@@ -15,9 +15,10 @@ use sqlx::PgPool;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
-use crate::auth::TokenVerifier;
+use crate::auth::{Failures, TokenVerifier};
 use crate::error::{ApiError, Result};
 use crate::limits::Limits;
+use crate::places::Places;
 use crate::repository::{KeyRepository, RequestRepository, WorkflowRepository};
 use crate::schemas::Schemas;
 use crate::temporal::Temporal;
@@ -40,10 +41,15 @@ pub struct Api {
     /// How the gateway's events are told from anyone else's, if any are taken.
     pub(crate) gateway_webhook: Option<StripeWebhook>,
     pub(crate) tokens: TokenVerifier,
+    pub(crate) failures: Failures,
     pub(crate) limits: Limits,
     pub(crate) schemas: Schemas,
     /// One for each stream of events that there may be.
     pub(crate) streams: Arc<Semaphore>,
+    /// Each caller's share of them.
+    pub(crate) streams_of: Places,
+    /// Each caller's requests that wait for a result.
+    pub(crate) waits_of: Places,
     /// Becomes true when the process is to stop: streams end then.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -68,9 +74,12 @@ impl ApiState {
             gateway_webhook: webhook(&config.gateway.webhook_secret),
             pool,
             tokens: TokenVerifier::new(api.jwt.clone())?,
+            failures: Failures::new(api.failed_logins_per_minute),
             limits: Limits::new(api),
             schemas,
             streams: Arc::new(Semaphore::new(api.max_streams.get())),
+            streams_of: Places::new("streams of events", api.max_streams_per_caller),
+            waits_of: Places::new("requests that wait for a result", api.max_waits_per_caller),
             stopping,
         })))
     }

@@ -35,7 +35,8 @@ fn operations() -> Vec<(Method, String)> {
 #[test]
 fn nothing_answers_without_valid_credentials() {
     on_platform(async |host| {
-        with_api(host, "api-credentials", &[], async |api| {
+        let variables = [("PARTNER__API__FAILED_LOGINS_PER_MINUTE", "100000")];
+        with_api(host, "api-credentials", &variables, async |api| {
             let revoked = key(api, None).await;
             api.keys().revoke(&revoked.id).await.expect("revoked");
             let expired = key(api, Some(DateTime::UNIX_EPOCH)).await;
@@ -64,6 +65,38 @@ fn nothing_answers_without_valid_credentials() {
                 }
             }
             api.with(known).get("/api/v1/workflows").await.expect(200);
+        })
+        .await;
+    });
+}
+
+#[test]
+fn an_address_that_keeps_failing_is_refused_but_who_was_there_before_is_not() {
+    on_platform(async |host| {
+        let variables = [("PARTNER__API__FAILED_LOGINS_PER_MINUTE", "1")];
+        with_api(host, "api-failures", &variables, async |api| {
+            let path = "/api/v1/workflows";
+            let known = api.admin().await;
+            let revoked = key(api, None).await;
+            let with_revoked = api.with(revoked.expose());
+            known.get(path).await.expect(200);
+            with_revoked.get(path).await.expect(200);
+            // Who brings nothing guesses nothing.
+            for _ in 0..3 {
+                api.nobody().get(path).await.expect(401);
+            }
+            let guess = Secret::new().expect("randomness").expose();
+            api.with(guess.clone()).get(path).await.expect(401);
+            let refused = api.with(guess).get(path).await.expect(429);
+            assert!(!refused.header("retry-after").is_empty());
+            api.with("no.such.token").get(path).await.expect(429);
+            // Nobody has seen this one yet, however good it is.
+            api.admin().await.get(path).await.expect(429);
+            known.get(path).await.expect(200);
+            api.keys().revoke(&revoked.id).await.expect("revoked");
+            with_revoked.get(path).await.expect(401);
+            with_revoked.get(path).await.expect(429);
+            known.get(path).await.expect(200);
         })
         .await;
     });

@@ -190,6 +190,33 @@ fn a_stream_tells_of_a_workflow_until_its_end() {
 }
 
 #[test]
+fn a_caller_has_so_many_streams_and_leaves_the_others_theirs() {
+    on_platform(async |host| {
+        let variables = [("PARTNER__API__MAX_STREAMS_PER_CALLER", "1")];
+        with_api(host, "api-own-streams", &variables, async |api| {
+            let caller = api.admin().await;
+            let reminder = json!({ "userId": "api-own-streams", "reminderType": "visit", "message": "m",
+                "scheduledTime": "2126-01-01T00:00:00Z" });
+            let started = caller.post("/api/v1/reminders", &reminder).await.expect(202).body;
+            let events = started["eventsUrl"].as_str().expect("a path");
+            let first = caller.send(Method::GET, events, None, &[]).await;
+            assert_eq!(first.status(), 200);
+            let refused = caller.get(events).await.expect(429);
+            assert!(!refused.header("retry-after").is_empty());
+            let other = api.admin().await.send(Method::GET, events, None, &[]).await;
+            assert_eq!(other.status(), 200);
+            drop(first);
+            until("there is room again", async || {
+                let next = caller.send(Method::GET, events, None, &[]).await;
+                (next.status() == 200).then_some(())
+            })
+            .await;
+        })
+        .await;
+    });
+}
+
+#[test]
 fn there_are_so_many_streams_and_no_more_until_one_ends() {
     on_platform(async |host| {
         with_api(host, "api-streams", &[("PARTNER__API__MAX_STREAMS", "1")], async |api| {

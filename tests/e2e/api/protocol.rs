@@ -148,6 +148,31 @@ fn answers_are_labelled_and_browsers_are_kept_out() {
 }
 
 #[test]
+fn a_request_keeps_its_id_if_it_is_one_and_gets_one_otherwise() {
+    on_platform(async |host| {
+        with_api(host, "api-request-ids", &[], async |api| {
+            let caller = api.nobody();
+            let answered = async |headers: &[(&str, &str)]| {
+                let answer = caller.call(Method::GET, "/livez", None, headers).await;
+                answer.header("x-request-id").to_owned()
+            };
+            let longest = "a".repeat(128);
+            for id in ["0", "Proxy_1.a-b", &longest] {
+                assert_eq!(answered(&[("x-request-id", id)]).await, id);
+            }
+            let too_long = "a".repeat(129);
+            for id in ["", "a b", "a\tb", "<script>", "a/b", "id=1", &too_long] {
+                let given = answered(&[("x-request-id", id)]).await;
+                assert_eq!(given.len(), 36, "{id:?}: {given}");
+            }
+            let twice = [("x-request-id", "a"), ("x-request-id", "b")];
+            assert_eq!(answered(&twice).await.len(), 36);
+        })
+        .await;
+    });
+}
+
+#[test]
 fn a_caller_who_asks_too_often_waits_and_nobody_else_does() {
     on_platform(async |host| {
         let variables = [

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::DateTime;
-use futures::{StreamExt as _, stream};
+use futures::{StreamExt as _, join, stream};
 use partner_core::client::Filter;
 use partner_local::shop::NewSubscription;
 use serde_json::{Value, json};
@@ -231,6 +231,66 @@ fn an_old_key_is_forgotten_and_a_young_one_stays() {
 
 /// How often the same start is asked for.
 const REPEATS: usize = 10_000;
+
+#[test]
+fn a_caller_waits_so_often_at_once_and_who_is_refused_has_started_nothing() {
+    on_platform(async |host| {
+        let variables = [
+            ("PARTNER__API__MAX_WAITS_PER_CALLER", "1"),
+            ("PARTNER__API__MAX_WAIT", "10m"),
+        ];
+        with_api(host, "api-waits", &variables, async |api| {
+            let caller = api.admin().await;
+            let reminder = |kind: &str| {
+                json!({ "userId": "api-waits", "reminderType": kind, "message": "m",
+                    "scheduledTime": "2020-01-01T00:00:00Z" })
+            };
+            let process = |kind: &str| {
+                let id = format!("reminder-{kind}-api-waits-2020-01-01T00:00:00Z");
+                api.stage.processes().process(&id)
+            };
+            // Nobody works on this queue: who waits waits until the workflow is ended from outside.
+            let path = "/api/v1/reminders?wait=600";
+            let first = reminder("first");
+            let waiting = caller.post(path, &first);
+            let meanwhile = async {
+                let found = until("the first is started", async || {
+                    let process = process("first");
+                    process.describe().await.ok().map(|_| process)
+                });
+                let found = found.await;
+                let refused = caller.post(path, &reminder("second")).await.expect(429);
+                assert!(!refused.header("retry-after").is_empty());
+                process("second")
+                    .describe()
+                    .await
+                    .expect_err("nothing was started");
+                // Who does not wait needs no place, and others have their own.
+                let at_once = reminder("third");
+                caller.post("/api/v1/reminders", &at_once).await.expect(202);
+                let other = api.admin().await;
+                other
+                    .post("/api/v1/reminders?wait=1", &at_once)
+                    .await
+                    .expect(202);
+                found.terminate("the test goes on").await.expect("ended");
+            };
+            let (answer, ()) = join!(waiting, meanwhile);
+            let answer = answer.expect(200);
+            assert_eq!(
+                answer.body["failure"]["code"], "CANCELLED",
+                "{:#}",
+                answer.body
+            );
+            let next = reminder("fourth");
+            caller
+                .post("/api/v1/reminders?wait=1", &next)
+                .await
+                .expect(202);
+        })
+        .await;
+    });
+}
 
 #[test]
 fn ten_thousand_repeats_of_a_start_are_one_workflow() {

@@ -2,13 +2,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures::future::{Either, select};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::support::with_api;
-use crate::support::on_platform;
+use crate::support::{PATIENCE, on_platform, until};
 
 /// A key pair for these tests alone (Ed25519, PKCS #8).
 const PRIVATE: &str = "MC4CAQAwBQYDK2VwBCIEIBl9WoD25IHhCzuPPkFgPCVXOtPUPv3H0csmd4wcCDN8";
@@ -118,6 +119,107 @@ fn a_token_of_the_provider_is_its_users_and_no_other_is_taken() {
             for forged in forged() {
                 api.with(forged).get("/api/v1/workflows").await.expect(401);
             }
+        })
+        .await;
+    });
+}
+
+/// What a provider publishes: one key, for signatures.
+fn published() -> ResponseTemplate {
+    let key = json!({ "kty": "OKP", "crv": "Ed25519", "kid": "k1", "alg": "EdDSA", "use": "sig",
+        "x": PUBLIC });
+    ResponseTemplate::new(200).set_body_json(json!({ "keys": [key] }))
+}
+
+/// A provider that answers once, and is down from then on.
+async fn provider_that_goes_down() -> MockServer {
+    let provider = MockServer::start().await;
+    let once = Mock::given(method("GET")).respond_with(published());
+    once.up_to_n_times(1).mount(&provider).await;
+    let down = Mock::given(method("GET")).respond_with(ResponseTemplate::new(500));
+    down.mount(&provider).await;
+    provider
+}
+
+#[test]
+fn keys_that_were_read_are_used_while_the_provider_is_down() {
+    on_platform(async |host| {
+        let provider = provider_that_goes_down().await;
+        let url = provider.uri();
+        let mut variables = provided(&url).to_vec();
+        variables.push(("PARTNER__API__JWT__KEYS_TTL", "1ms"));
+        with_api(host, "api-jwks-kept", &variables, async |api| {
+            let ana = api.with(token("k1", &claims(&json!({}))));
+            until("the provider was asked in vain", async || {
+                ana.get("/api/v1/workflows").await.expect(200);
+                let asked = provider.received_requests().await.expect("they are kept");
+                (asked.len() > 2).then_some(())
+            })
+            .await;
+        })
+        .await;
+    });
+}
+
+#[test]
+fn keys_that_are_too_old_are_not_used() {
+    on_platform(async |host| {
+        let provider = provider_that_goes_down().await;
+        let url = provider.uri();
+        let mut variables = provided(&url).to_vec();
+        variables.push(("PARTNER__API__JWT__KEYS_TTL", "1ms"));
+        variables.push(("PARTNER__API__JWT__KEYS_MAX_AGE", "1ms"));
+        with_api(host, "api-jwks-old", &variables, async |api| {
+            let ana = api.with(token("k1", &claims(&json!({}))));
+            ana.get("/api/v1/workflows").await.expect(200);
+            let refused = until("the keys are too old", async || {
+                let answer = ana.get("/api/v1/workflows").await;
+                (answer.status != 200).then_some(answer)
+            });
+            let refused = refused.await.expect(503);
+            assert_eq!(refused.body["code"], "EXTERNAL_SERVICE_ERROR");
+            assert!(!refused.header("retry-after").is_empty());
+            // Keys of programs need no provider.
+            api.admin().await.get("/api/v1/workflows").await.expect(200);
+            provider.reset().await;
+            let up = Mock::given(method("GET")).respond_with(published());
+            up.mount(&provider).await;
+            until("the keys are read anew", async || {
+                let answer = ana.get("/api/v1/workflows").await;
+                (answer.status == 200).then_some(())
+            })
+            .await;
+        })
+        .await;
+    });
+}
+
+#[test]
+fn who_asks_first_and_hangs_up_does_not_keep_the_keys_from_others() {
+    on_platform(async |host| {
+        let provider = MockServer::start().await;
+        // The first question is answered when nobody waits for it any more.
+        let late = Mock::given(method("GET")).respond_with(published().set_delay(PATIENCE));
+        late.up_to_n_times(1).mount(&provider).await;
+        let then = Mock::given(method("GET")).respond_with(published());
+        then.expect(1).mount(&provider).await;
+        let url = provider.uri();
+        with_api(host, "api-jwks-first", &provided(&url), async |api| {
+            let ana = api.with(token("k1", &claims(&json!({}))));
+            let hung_up = {
+                let asked = std::pin::pin!(until("the provider is asked", async || {
+                    let asked = provider.received_requests().await.expect("they are kept");
+                    (!asked.is_empty()).then_some(())
+                }));
+                let answer = std::pin::pin!(ana.get("/api/v1/workflows"));
+                matches!(select(asked, answer).await, Either::Left(_))
+            };
+            assert!(hung_up, "the first caller was answered");
+            let ben = api.with(token(
+                "k1",
+                &claims(&json!({ "sub": "api-jwks-first-ben" })),
+            ));
+            ben.get("/api/v1/workflows").await.expect(200);
         })
         .await;
     });

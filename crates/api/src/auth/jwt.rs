@@ -28,8 +28,8 @@ const ALGORITHMS: [Algorithm; 7] = [
     Algorithm::EdDSA,
 ];
 
-/// How soon after reading the keys an unknown one is looked for again: whoever invents key ids does
-/// not make us ask the provider each time.
+/// How soon after reading the keys an unknown one is looked for again, if they are good for longer than
+/// that: whoever invents key ids does not make us ask the provider each time.
 const SOONEST: Duration = Duration::from_secs(30);
 
 /// How long reading the provider's keys may take.
@@ -57,6 +57,11 @@ struct Keys {
 impl Keys {
     fn find(&self, id: &str) -> Option<&Jwk> {
         self.set.as_ref()?.find(id)
+    }
+
+    /// Whether they were read, and since then less time has passed.
+    fn are_younger_than(&self, age: Duration) -> bool {
+        self.read_at.is_some_and(|at| at.elapsed() < age)
     }
 }
 
@@ -124,9 +129,7 @@ impl TokenVerifier {
     /// A key that was read not long ago: nobody waits for the provider because of others.
     fn known(&self, id: &str) -> Option<Jwk> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let is_fresh = keys
-            .read_at
-            .is_some_and(|at| at.elapsed() < self.config.keys_ttl);
+        let is_fresh = keys.are_younger_than(self.config.keys_ttl);
         keys.find(id).filter(|_| is_fresh).cloned()
     }
 
@@ -134,7 +137,9 @@ impl TokenVerifier {
     async fn renewed(&self, id: &str) -> Result<Option<Jwk>> {
         // Whoever waits here finds what the one before has read.
         let mut tried_at = self.tried_at.lock().await;
-        if tried_at.is_none_or(|at| at.elapsed() > SOONEST) {
+        let mut is_read = false;
+        let soonest = SOONEST.min(self.config.keys_ttl);
+        if tried_at.is_none_or(|at| at.elapsed() > soonest) {
             let read = self.read().await;
             // Only now: a caller who goes away meanwhile must not have asked in vain.
             *tried_at = Some(Instant::now());
@@ -143,8 +148,9 @@ impl TokenVerifier {
                     let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
                     keys.set = Some(set);
                     keys.read_at = Some(Instant::now());
+                    is_read = true;
                 }
-                // Keys that were good a while ago are better than nobody signed in.
+                // Keys that were good a while ago are better than nobody signed in, up to a point.
                 Err(error) => {
                     let error = partner_core::error::chain(&error);
                     tracing::error!(error, "the identity provider's keys cannot be read");
@@ -152,7 +158,8 @@ impl TokenVerifier {
             }
         }
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        if keys.set.is_none() {
+        // One that the provider took back must not work for as long as nobody reaches the provider.
+        if !is_read && !keys.are_younger_than(self.config.keys_max_age) {
             return Err(ApiError::NoKeys);
         }
         Ok(keys.find(id).cloned())

@@ -52,6 +52,7 @@ pub(crate) async fn start_notification(
 pub(crate) async fn execute_onboarding(
     request: StartRequest<UserOnboardingInput>,
 ) -> Result<Response> {
+    let _place = request.place_to_wait()?;
     let id = workflow_id::onboarding(&request.input().user_id);
     let id = request.begin(id).await?;
     let api = &request.api;

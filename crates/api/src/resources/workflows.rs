@@ -5,7 +5,6 @@
 )]
 
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -28,6 +27,7 @@ use crate::error::{ApiError, Result};
 use crate::events;
 use crate::extract::{Body, Path, Query};
 use crate::paging::{PageQuery, Position, cursor, invalid_cursor};
+use crate::places::PATIENCE;
 use crate::progress::{WorkflowState, state};
 use crate::repository::Owned;
 use crate::state::{Api, ApiState};
@@ -46,9 +46,6 @@ pub(crate) struct WorkflowPage {
 
 /// How many runs of the workflows on a page are looked at.
 const MOST_RUNS: usize = 10_000;
-
-/// How much later there may be room for another stream.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Which workflows.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
@@ -207,14 +204,15 @@ pub(crate) async fn events(
     Path(id): Path<String>,
 ) -> Result<Response> {
     caller.require(Scope::Read)?;
+    let own = api.streams_of.take(&caller.id)?;
     let streams = Arc::clone(&api.streams);
     let place = streams.try_acquire_owned();
-    let place = place.map_err(|_| ApiError::TooManyRequests(PATIENCE))?;
+    let place = place.map_err(|_| ApiError::TooMany("streams of events", PATIENCE))?;
     // A workflow that there is not is an error, not a stream.
     let first = state(&api, &caller, &id).await?;
     let stream = events::of(api, caller, id, first, move |state| {
         // For as long as the stream lasts.
-        let _ = &place;
+        let _ = (&own, &place);
         Event::default().event("status").json_data(state)
     });
     Ok(Sse::new(stream)

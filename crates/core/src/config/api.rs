@@ -12,6 +12,14 @@ use url::Url;
 pub struct ApiConfig {
     /// Where it listens.
     pub address: SocketAddr,
+    /// How many connections may be open at once; the next ones wait.
+    pub max_connections: NonZeroUsize,
+    /// How long the headers of a request may take to come, the first or the next of a connection.
+    #[serde(with = "humantime_serde")]
+    pub header_timeout: Duration,
+    /// How long the body of a request may take to come.
+    #[serde(with = "humantime_serde")]
+    pub body_timeout: Duration,
     /// How long the answer of the Temporal service or of the database may take.
     #[serde(with = "humantime_serde")]
     pub dependency_timeout: Duration,
@@ -23,12 +31,18 @@ pub struct ApiConfig {
     pub max_stream: Duration,
     /// How many streams of events there may be at once.
     pub max_streams: NonZeroUsize,
+    /// How many of them one caller may have.
+    pub max_streams_per_caller: NonZeroUsize,
+    /// How many requests of one caller may wait for a result at once.
+    pub max_waits_per_caller: NonZeroUsize,
     /// How many bytes the body of a request may have.
     pub max_body_bytes: NonZeroUsize,
     /// How many requests a caller may make a second, in the long run.
     pub requests_per_second: NonZeroU32,
     /// How many a caller that was quiet may make at once.
     pub request_burst: NonZeroU32,
+    /// How many failed authentications a minute one address may make, and at once after a quiet time.
+    pub failed_logins_per_minute: NonZeroU32,
     /// How long an idempotency key stands for its request.
     #[serde(with = "humantime_serde")]
     pub idempotency_ttl: Duration,
@@ -56,4 +70,7 @@ pub struct JwtConfig {
     /// How long keys that were read are good.
     #[serde(with = "humantime_serde")]
     pub keys_ttl: Duration,
+    /// How long they are used at most while the provider does not answer.
+    #[serde(with = "humantime_serde")]
+    pub keys_max_age: Duration,
 }

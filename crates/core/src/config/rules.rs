@@ -100,6 +100,18 @@ fn worker_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
 fn api_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
     let api = &config.api;
     rule(
+        api.max_connections > api.max_streams,
+        "api.max_connections: more than api.max_streams, which take a connection each",
+    );
+    rule(
+        (Duration::from_secs(1)..=Duration::from_mins(10)).contains(&api.header_timeout),
+        "api.header_timeout: 1 second to 10 minutes",
+    );
+    rule(
+        (Duration::from_secs(1)..=Duration::from_mins(10)).contains(&api.body_timeout),
+        "api.body_timeout: 1 second to 10 minutes",
+    );
+    rule(
         (Duration::from_millis(100)..=Duration::from_mins(1)).contains(&api.dependency_timeout),
         "api.dependency_timeout: 100 milliseconds to 1 minute",
     );
@@ -124,6 +136,14 @@ fn api_rules(config: &Config, rule: &mut impl FnMut(bool, &str)) {
         rule(
             !jwt.issuer.is_empty() && !jwt.audience.is_empty(),
             "api.jwt: jwks_url, issuer and audience come together",
+        );
+        rule(
+            jwt.keys_ttl >= Duration::from_secs(1),
+            "api.jwt.keys_ttl: at least 1 second",
+        );
+        rule(
+            jwt.keys_max_age >= jwt.keys_ttl.max(Duration::from_mins(1)),
+            "api.jwt.keys_max_age: at least keys_ttl, and 1 minute",
         );
     }
 }

@@ -1,6 +1,7 @@
 //! What the gateway told by itself, each event once.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use partner_core::ids::{OrderId, SubscriptionId, UserId};
 use sqlx::PgPool;
@@ -84,6 +85,20 @@ impl GatewayEventRepository {
         .execute(&self.pool)
         .await?;
         Ok(())
+    }
+
+    /// Forgets a part of the events that came longer ago than this; whether more may be there.
+    pub async fn forget(&self, kept: Duration) -> Result<bool, PaymentError> {
+        const PART: u64 = 1_000;
+        let forgotten = sqlx::query!(
+            "DELETE FROM gateway_events
+             WHERE id IN (SELECT id FROM gateway_events
+                          WHERE received_at < now() - make_interval(secs => $1) LIMIT 1000)",
+            kept.as_secs_f64()
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(forgotten.rows_affected() >= PART)
     }
 
     /// The charge that is this payment at the gateway.

@@ -285,3 +285,42 @@ fn the_times_of_schedules_have_five_fields() {
         "{text}"
     );
 }
+
+#[test]
+fn the_apis_limits_fit_together() {
+    let loaded = load(&sources(&COMPLETE), Purpose::Api).unwrap();
+    assert_eq!(loaded.config.api.failed_logins_per_minute.get(), 30);
+    let wrong = [
+        ("PARTNER__API__MAX_CONNECTIONS", "200"),
+        ("PARTNER__API__HEADER_TIMEOUT", "0s"),
+        ("PARTNER__API__BODY_TIMEOUT", "1h"),
+        ("PARTNER__API__JWT__JWKS_URL", "https://id.example/keys"),
+        ("PARTNER__API__JWT__ISSUER", "https://id.example/"),
+        ("PARTNER__API__JWT__AUDIENCE", "partner-platform"),
+        ("PARTNER__API__JWT__KEYS_TTL", "2days"),
+    ];
+    let variables = [&COMPLETE[..], &wrong].concat();
+    let text = load(&sources(&variables), Purpose::Api)
+        .unwrap_err()
+        .to_string();
+    for expected in [
+        "api.max_connections: more than api.max_streams",
+        "api.header_timeout: 1 second",
+        "api.body_timeout: 1 second",
+        "api.jwt.keys_max_age: at least keys_ttl",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    // Each needs one that is above zero.
+    for key in [
+        "FAILED_LOGINS_PER_MINUTE",
+        "MAX_STREAMS_PER_CALLER",
+        "MAX_WAITS_PER_CALLER",
+    ] {
+        let name = format!("PARTNER__API__{key}");
+        let variables = [&COMPLETE[..], &[(name.as_str(), "0")]].concat();
+        let error = load(&sources(&variables), Purpose::Api).unwrap_err();
+        let key = key.to_lowercase();
+        assert!(error.to_string().contains(&key), "{error}");
+    }
+}
