@@ -341,6 +341,29 @@ impl Stage {
         found.map_err(|_| self.late(process, what))?
     }
 
+    /// Waits until a workflow has asked for an activity so often.
+    pub async fn asked_for(&self, process: &Process, activity: &str, times: usize) -> Result<()> {
+        let mut ticks = tokio::time::interval(POLL);
+        let asked = async {
+            loop {
+                ticks.tick().await;
+                let events = process.history().await?;
+                let asked = events.iter().filter(|event| match &event.attributes {
+                    Some(Attributes::ActivityTaskScheduledEventAttributes(scheduled)) => scheduled
+                        .activity_type
+                        .as_ref()
+                        .is_some_and(|found| found.name == activity),
+                    _ => false,
+                });
+                if asked.count() >= times {
+                    return anyhow::Ok(());
+                }
+            }
+        };
+        let asked = tokio::time::timeout(PATIENCE, asked).await;
+        asked.map_err(|_| self.late(process, &format!("did not ask for {activity}")))?
+    }
+
     /// What an activity of a workflow answered, the last time that it did.
     pub async fn activity_result(&self, process: &Process, activity: &str) -> Result<Value> {
         let events = process.history().await?;

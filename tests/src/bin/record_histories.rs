@@ -1,12 +1,12 @@
-//! Records the histories in `tests/histories` anew, one for each branch of each workflow, or only
-//! those of the workflows that are named:
+//! Records the histories in `tests/histories` that are not there yet, one for each branch of each
+//! workflow, or only those of the workflows that are named:
 //!
 //! ```text
-//! cargo run -p partner-tests --bin record-histories [workflow...]
+//! cargo run -p partner-tests --bin record-histories [--anew] [workflow...]
 //! ```
 //!
-//! Do this only when a change of the workflow is meant to break running ones, or for a new branch:
-//! a history that no longer replays is what the replay tests are there to find.
+//! `--anew` records those that are there, too. Do this only when a change of the workflow is meant to
+//! break running ones: a history that no longer replays is what the replay tests are there to find.
 
 use std::path::Path;
 
@@ -17,7 +17,10 @@ use temporalio_client::{WorkflowExecutionInfo, WorkflowFetchHistoryOptions};
 use temporalio_common::protos::temporal::api::history::v1::history_event::Attributes;
 
 fn main() -> Result<()> {
-    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let mut wanted: Vec<String> = std::env::args().skip(1).collect();
+    let named = wanted.len();
+    wanted.retain(|argument| argument != "--anew");
+    let is_anew = wanted.len() < named;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("histories");
     on_stage(async |stage| {
         for (workflow, branches) in BRANCHES {
@@ -28,6 +31,9 @@ fn main() -> Result<()> {
             std::fs::create_dir_all(&folder)?;
             for branch in branches {
                 let file = folder.join(format!("{branch}.json"));
+                if file.exists() && !is_anew {
+                    continue;
+                }
                 let history = record(stage, workflow, branch).await?;
                 std::fs::write(&file, history).with_context(|| file.display().to_string())?;
             }

@@ -12,7 +12,7 @@ use crate::orders::{Order, WORKFLOW};
 use crate::stage::{PATIENCE, Stage};
 
 /// Every branch, as its recorded history is called.
-pub const BRANCHES: [&str; 13] = [
+pub const BRANCHES: [&str; 14] = [
     "completed",
     "confirmation_mail_failed",
     "declined",
@@ -26,6 +26,7 @@ pub const BRANCHES: [&str; 13] = [
     "cancelled_after_charge",
     "cancelled_by_temporal",
     "unknown_outcome_found_charged",
+    "unknown_outcome_that_the_gateway_tells_of",
 ];
 
 /// A fulfilment service that keeps the next call waiting until it is released.
@@ -107,9 +108,42 @@ pub async fn begin(stage: &Stage, branch: &str) -> Result<Process> {
         "unknown_outcome_found_charged" => {
             platform.gateway.set_faults(&order.id, charged_silently());
         }
+        "unknown_outcome_that_the_gateway_tells_of" => {
+            platform
+                .gateway
+                .set_faults(&order.id, charged_and_unreachable());
+            let process = stage.pay(order).await?;
+            told_while_looking(stage, &process, &order.id, "lookupPayment").await?;
+            return Ok(process);
+        }
         other => bail!("unknown branch {other}"),
     }
     stage.pay(order).await
+}
+
+/// A gateway that charges, loses its answer, and answers no question about it.
+pub fn charged_and_unreachable() -> Vec<Fault> {
+    vec![
+        Fault::new(FaultMode::DropAfterCommit),
+        Fault::new(FaultMode::Error).on(Operation::Retrieve),
+    ]
+}
+
+/// While a run looks up how a charge of this subject went, the gateway says that something happened to
+/// it, and soon answers again.
+pub async fn told_while_looking(
+    stage: &Stage,
+    process: &Process,
+    subject: &str,
+    lookup: &str,
+) -> Result<()> {
+    stage.asked_for(process, lookup, 1).await?;
+    let kind = json!("payment_intent.succeeded");
+    process.signal("gatewayEvent", &kind).await?;
+    stage.asked_for(process, lookup, 2).await?;
+    let once = Fault::once(FaultMode::Error).on(Operation::Retrieve);
+    stage.platform.gateway.set_fault(subject, once);
+    Ok(())
 }
 
 /// The signal is there before the workflow begins.

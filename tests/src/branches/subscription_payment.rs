@@ -7,7 +7,7 @@ use partner_local::gateway::{Fault, FaultMode};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::process_payment::charged_silently;
+use super::process_payment::{charged_and_unreachable, charged_silently, told_while_looking};
 use crate::stage::{PATIENCE, Stage};
 use crate::subscriptions::Subscription;
 
@@ -15,7 +15,7 @@ use crate::subscriptions::Subscription;
 pub const WORKFLOW: &str = "subscriptionPaymentWorkflow";
 
 /// Every branch, as its recorded history is called.
-pub const BRANCHES: [&str; 15] = [
+pub const BRANCHES: [&str; 16] = [
     "completed",
     "declined",
     "declined_for_good",
@@ -27,6 +27,7 @@ pub const BRANCHES: [&str; 15] = [
     "cancelled_by_temporal",
     "settled_by_retry_payment",
     "unknown_outcome_found_charged",
+    "unknown_outcome_that_the_gateway_tells_of",
     "refused_by_the_gateway",
     "durable_until_the_window_elapsed",
     "durable_cancelled_while_waiting",
@@ -92,6 +93,12 @@ pub async fn begin(stage: &Stage, branch: &str) -> Result<Process> {
             return bill_with_signal(stage, subscription, "retryPayment").await;
         }
         "unknown_outcome_found_charged" => gateway.set_faults(id, charged_silently()),
+        "unknown_outcome_that_the_gateway_tells_of" => {
+            gateway.set_faults(id, charged_and_unreachable());
+            let process = bill(stage, subscription, "1").await?;
+            told_while_looking(stage, &process, id, "lookupSubscriptionCharge").await?;
+            return Ok(process);
+        }
         "refused_by_the_gateway" => gateway.set_fault(id, Fault::new(FaultMode::Refuse)),
         "durable_until_the_window_elapsed" => {
             gateway.set_fault(id, decline());

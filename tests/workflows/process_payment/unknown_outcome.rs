@@ -4,8 +4,14 @@ use anyhow::Result;
 use partner_core::error::ErrorCode;
 use partner_local::gateway::{Fault, FaultMode, IntentStatus, Operation};
 use partner_tests::books::{Books, NOT_PAID};
-use partner_tests::branches::process_payment::charged_silently;
+use partner_tests::branches::process_payment::{
+    charged_and_unreachable, charged_silently, told_while_looking,
+};
+use partner_tests::history;
+use partner_tests::orders::WORKFLOW;
 use partner_tests::stage::on_stage;
+use serde_json::{Value, json};
+use temporalio_common::protos::temporal::api::enums::v1::EventType;
 use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 use temporalio_common::protos::temporal::api::history::v1::history_event::Attributes;
 
@@ -23,6 +29,41 @@ fn an_unknown_outcome_that_was_charged_is_paid_once() -> Result<()> {
             looked_up(&process.history().await?),
             "it was known without looking it up"
         );
+        Ok(())
+    })
+}
+
+#[test]
+fn is_looked_up_anew_at_once_when_the_gateway_tells_of_it() -> Result<()> {
+    on_stage(async |stage| {
+        let order = stage.order("order").await?;
+        let gateway = &stage.platform.gateway;
+        gateway.set_faults(&order.id, charged_and_unreachable());
+        let process = stage.pay(&order).await?;
+        told_while_looking(stage, &process, &order.id, "lookupPayment").await?;
+        stage.completes(&order, &process, &Books::paid()).await?;
+        let details = process.query("getDetails").await?;
+        assert_eq!(details["gatewayEvent"], "payment_intent.succeeded");
+        let events = process.history().await?;
+        assert_eq!(history::count(&events, EventType::ActivityTaskCanceled), 1);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_word_of_the_gateway_at_any_other_time_changes_nothing() -> Result<()> {
+    on_stage(async |stage| {
+        let order = stage.order("order").await?;
+        // A payload of any kind, and before the workflow begins.
+        for payload in [json!("payment_intent.canceled"), json!({}), Value::Null] {
+            let id = order.workflow_id();
+            let client = &stage.client;
+            client
+                .start_with_signal(WORKFLOW, &id, &order.input(), "gatewayEvent", &payload)
+                .await?;
+        }
+        let process = stage.client.process(&order.workflow_id());
+        stage.completes(&order, &process, &Books::paid()).await?;
         Ok(())
     })
 }
