@@ -63,18 +63,8 @@ impl Stage {
     pub async fn overdue_listing(&self) -> Result<Listing> {
         let listing = self.listing().await?;
         self.approved(&listing).await?;
-        self.move_date(&listing, long_ago()).await?;
+        self.shop.date_listing(&listing.id, long_ago()).await?;
         Ok(listing)
-    }
-
-    /// Gives a listing another date, as another service would.
-    pub async fn move_date(&self, listing: &Listing, date: DateTime<Utc>) -> Result<()> {
-        sqlx::query("UPDATE listings SET expires_at = $2 WHERE id = $1")
-            .bind(&listing.id)
-            .bind(date)
-            .execute(self.shop.pool())
-            .await?;
-        Ok(())
     }
 
     /// Starts a sweep as of long ago, with these fields of its input over that.

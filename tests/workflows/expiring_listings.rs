@@ -46,7 +46,7 @@ fn a_listing_that_is_shown_again_is_followed_again() -> Result<()> {
             .update(&review, "decide", &decide("approve", "ana"))
             .await?;
         stage.result(&review).await?;
-        stage.move_date(&listing, long_ago()).await?;
+        stage.shop.date_listing(&listing.id, long_ago()).await?;
         assert_eq!(sweep(stage).await?, counts(1, 1, 0, 0, 0));
         assert_eq!(status(stage, &listing).await?, "expired");
         Ok(())
@@ -63,7 +63,7 @@ fn a_date_that_was_moved_is_told_once() -> Result<()> {
         let process = wait_for(stage, &listing, now + TimeDelta::days(60)).await?;
         // Nobody else's listing expires so soon, and is not followed.
         let moved = now + TimeDelta::minutes(90);
-        stage.move_date(&listing, moved).await?;
+        stage.shop.date_listing(&listing.id, moved).await?;
         let as_of = json!({ "asOf": moved - TimeDelta::days(9) });
         assert_eq!(stage.sweep(WORKFLOW, &as_of).await?, counts(1, 0, 1, 1, 0));
         let date = |details: &Value| {
@@ -80,7 +80,9 @@ fn a_date_that_was_moved_is_told_once() -> Result<()> {
         assert_eq!(stage.sweep(WORKFLOW, &as_of).await?, counts(1, 0, 1, 0, 0));
         process.cancel().await?;
         stage.cancelled(&process).await?;
-        stage.move_date(&listing, now + TimeDelta::days(90)).await
+        let later = now + TimeDelta::days(90);
+        stage.shop.date_listing(&listing.id, later).await?;
+        Ok(())
     })
 }
 
@@ -92,7 +94,7 @@ fn a_date_that_was_moved_into_the_past_is_kept_by_the_next_sweep() -> Result<()>
         stage.approved(&listing).await?;
         let later = stage.now().await? + TimeDelta::days(60);
         let waiting = wait_for(stage, &listing, later).await?;
-        stage.move_date(&listing, long_ago()).await?;
+        stage.shop.date_listing(&listing.id, long_ago()).await?;
         assert_eq!(sweep(stage).await?, counts(1, 0, 1, 1, 0));
         stage.cancelled(&waiting).await?;
         assert_eq!(sweep(stage).await?, counts(1, 1, 0, 0, 0));

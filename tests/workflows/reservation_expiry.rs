@@ -1,7 +1,7 @@
 //! `reservationExpiryWorkflow`.
 
 use anyhow::Result;
-use partner_tests::branches::reservation_expiry::{WORKFLOW, held_too_long};
+use partner_tests::branches::reservation_expiry::WORKFLOW;
 use partner_tests::orders::STOCK;
 use partner_tests::stage::on_stage;
 use serde_json::json;
@@ -10,7 +10,7 @@ use serde_json::json;
 fn stock_that_is_held_too_long_is_free_again() -> Result<()> {
     on_stage(async |stage| {
         let order = stage.order("order").await?;
-        held_too_long(stage, &order).await?;
+        stage.shop.hold_too_long(&order.id, &order.sku).await?;
         let process = stage
             .start(WORKFLOW, &stage.unique("expiry"), &json!({}))
             .await?;
@@ -28,7 +28,7 @@ fn stock_that_is_held_too_long_is_free_again() -> Result<()> {
 fn an_order_that_is_paid_after_all_takes_its_article_anew() -> Result<()> {
     on_stage(async |stage| {
         let order = stage.order("order").await?;
-        held_too_long(stage, &order).await?;
+        stage.shop.hold_too_long(&order.id, &order.sku).await?;
         let process = stage
             .start(WORKFLOW, &stage.unique("expiry"), &json!({}))
             .await?;

@@ -10,6 +10,7 @@ mod report;
 mod reports;
 mod stage;
 mod subscriptions;
+mod sweeps;
 
 use std::process::ExitCode;
 
@@ -98,6 +99,7 @@ async fn play(running: &Running, progress: &Progress) -> anyhow::Result<Report> 
         reports,
         cleanups,
         reminders,
+        sweeps,
     ) = try_join!(
         payments::all(&stage),
         notifications::all(&stage),
@@ -108,6 +110,7 @@ async fn play(running: &Running, progress: &Progress) -> anyhow::Result<Report> 
         reports::all(&stage),
         cleanups::all(&stage),
         reminders::all(&stage),
+        sweeps::all(&stage),
     )?;
     let rows = Rows {
         payments,
@@ -119,6 +122,7 @@ async fn play(running: &Running, progress: &Progress) -> anyhow::Result<Report> 
         reports,
         cleanups,
         reminders,
+        sweeps,
     };
     let report = Report::new(&stage, rows).await?;
     step.done();

@@ -123,6 +123,24 @@ impl Shop {
         })
     }
 
+    /// Lets an order that is not paid hold one piece of its article, for longer than it may.
+    pub async fn hold_too_long(&self, order_id: &str, sku: &str) -> Result<(), sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("UPDATE inventory SET reserved = reserved + 1 WHERE sku = $1")
+            .bind(sku)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query(
+            "INSERT INTO inventory_reservations (order_id, sku, quantity, state, expires_at)
+             VALUES ($1, $2, 1, 'held', now() - interval '1 second')",
+        )
+        .bind(order_id)
+        .bind(sku)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await
+    }
+
     /// An article, as it stands.
     pub async fn stock(&self, sku: &str) -> Result<StockRow, sqlx::Error> {
         let (on_hand, reserved) =

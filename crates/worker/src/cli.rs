@@ -57,7 +57,8 @@ pub async fn main_with(
         });
         ready_file::write(args.ready_file.as_deref(), &endpoints);
     };
-    match run(config, register_more, announce).await {
+    // Boxed: it has the whole configuration, and is too large for every caller's stack.
+    match Box::pin(run(config, register_more, announce)).await {
         Ok(outcome) => ExitCode::from(outcome.exit_code()),
         Err(error) => {
             tracing::error!(error = chain(&error), "the worker cannot run");

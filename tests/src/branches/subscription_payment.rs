@@ -93,12 +93,7 @@ pub async fn begin(stage: &Stage, branch: &str) -> Result<Process> {
             return bill_with_signal(stage, subscription, "retryPayment").await;
         }
         "unknown_outcome_found_charged" => gateway.set_faults(id, charged_silently()),
-        "unknown_outcome_that_the_gateway_tells_of" => {
-            gateway.set_faults(id, charged_and_unreachable());
-            let process = bill(stage, subscription, "1").await?;
-            told_while_looking(stage, &process, id, "lookupSubscriptionCharge").await?;
-            return Ok(process);
-        }
+        "unknown_outcome_that_the_gateway_tells_of" => return told_of(stage, subscription).await,
         "refused_by_the_gateway" => gateway.set_fault(id, Fault::new(FaultMode::Refuse)),
         "durable_until_the_window_elapsed" => {
             gateway.set_fault(id, decline());
@@ -122,6 +117,16 @@ pub async fn begin(stage: &Stage, branch: &str) -> Result<Process> {
 pub async fn bill(stage: &Stage, subscription: &Subscription, name: &str) -> Result<Process> {
     let input = subscription.input();
     stage.start(WORKFLOW, &subscription.run(name), &input).await
+}
+
+/// The gateway charges, cannot be asked, and tells by itself.
+async fn told_of(stage: &Stage, subscription: &Subscription) -> Result<Process> {
+    let (id, lookup) = (&subscription.id, "lookupSubscriptionCharge");
+    let gateway = &stage.platform.gateway;
+    gateway.set_faults(id, charged_and_unreachable());
+    let process = bill(stage, subscription, "1").await?;
+    told_while_looking(stage, &process, id, lookup).await?;
+    Ok(process)
 }
 
 /// Starts a run that finds a signal waiting when it begins.

@@ -14,6 +14,7 @@ use super::reminders::{self, Reminded};
 use super::reports::{self, Reported};
 use super::stage::{Row, Stage};
 use super::subscriptions::{self, Billed};
+use super::sweeps::{self, Swept};
 
 /// Everything that happened, and whether it was what must happen.
 #[derive(Debug, Serialize)]
@@ -38,6 +39,7 @@ pub(crate) struct Rows {
     pub(crate) reports: Vec<Row<Reported>>,
     pub(crate) cleanups: Vec<Row<Cleaned>>,
     pub(crate) reminders: Vec<Row<Reminded>>,
+    pub(crate) sweeps: Vec<Row<Swept>>,
 }
 
 /// Money and stock, counted over everything.
@@ -78,6 +80,7 @@ impl Rows {
             .chain(of(&self.reports))
             .chain(of(&self.cleanups))
             .chain(of(&self.reminders))
+            .chain(of(&self.sweeps))
             .collect()
     }
 }
@@ -107,6 +110,7 @@ impl Report {
             ("Reports", reports::table(&rows.reports)),
             ("Cleanups", cleanups::table(&rows.cleanups)),
             ("Reminders", reminders::table(&rows.reminders)),
+            ("Sweeps", sweeps::table(&rows.sweeps)),
         ] {
             text.extend([heading, "\n\n", &table, "\n\n"]);
         }
@@ -142,6 +146,8 @@ impl Sums {
                 .entry(billed.currency.to_lowercase())
                 .or_default() += billed.paid_minor;
         }
+        let swept = rows.sweeps.iter().map(|row| row.found.held_minor);
+        *paid_periods_minor.entry("eur".to_owned()).or_default() += swept.sum::<i64>();
         let mut paid = paid_orders_minor.clone();
         for (currency, minor) in &paid_periods_minor {
             *paid.entry(currency.clone()).or_default() += minor;

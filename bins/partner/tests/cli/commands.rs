@@ -126,10 +126,13 @@ async fn the_catalogue_is_one_json_document_with_every_name() {
         [
             "dailyReportWorkflow",
             "dataCleanupWorkflow",
+            "dueSubscriptionsWorkflow",
+            "expiringListingsWorkflow",
             "listingApprovalWorkflow",
             "listingExpirationWorkflow",
             "processPaymentWorkflow",
             "reminderWorkflow",
+            "reservationExpiryWorkflow",
             "sendNotificationWorkflow",
             "subscriptionPaymentWorkflow",
             "userOnboardingWorkflow",

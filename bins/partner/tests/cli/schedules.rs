@@ -45,7 +45,7 @@ async fn schedules_are_applied_twice_paused_triggered_backfilled_and_pruned() {
     for applied in ["created", "updated"] {
         let document = done(&world, &["schedules", "apply"]).await;
         let schedules = document["schedules"].as_array().expect("schedules");
-        assert_eq!(schedules.len(), 2, "{document}");
+        assert_eq!(schedules.len(), 5, "{document}");
         for schedule in schedules {
             assert_eq!(schedule["applied"], applied, "{document}");
         }
@@ -106,7 +106,7 @@ async fn prunes(world: &World) {
     let document = done(world, &["schedules", "apply", "--prune"]).await;
     assert_eq!(document["pruned"], true);
     until(world, &["schedules", "list"], |document| {
-        document["schedules"].as_array().map(Vec::len) == Some(2)
+        document["schedules"].as_array().map(Vec::len) == Some(5)
     })
     .await;
 }

@@ -128,7 +128,8 @@ async fn play(stage: &Stage<'_>, scenario: &Scenario, number: usize) -> anyhow::
     Ok(Row::compare(run, seen, scenario.outcome, &scenario.seen)?)
 }
 
-async fn approve(stage: &Stage<'_>, listing: &Listing) -> anyhow::Result<()> {
+/// Lets a listing be shown.
+pub(crate) async fn approve(stage: &Stage<'_>, listing: &Listing) -> anyhow::Result<()> {
     let id = format!("listing-approval-{}", listing.id);
     let process = stage
         .start(
