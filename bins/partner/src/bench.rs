@@ -2,6 +2,7 @@
 
 mod cleanup;
 mod daily_report;
+mod due;
 mod floor;
 mod load;
 mod process;
@@ -72,6 +73,10 @@ async fn print(running: &Running, args: &BenchArgs, progress: &Progress) -> anyh
     if let Some(rows) = args.cleanup {
         let report = cleanup::measure(running, rows, args.batch, progress).await?;
         return show(args.json, &report, cleanup::Report::text);
+    }
+    if let Some(count) = args.due {
+        let report = due::measure(running, count, progress).await?;
+        return show(args.json, &report, due::Report::text);
     }
     if let Some(orders) = args.report {
         let report = daily_report::measure(running, orders, progress).await?;

@@ -249,6 +249,9 @@ pub(crate) struct BenchArgs {
     /// Measure a report of so many orders instead.
     #[arg(long, value_name = "ORDERS", value_parser = clap::value_parser!(u32).range(1..), conflicts_with_all = ["waiting", "cleanup"])]
     pub(crate) report: Option<u32>,
+    /// Measure the sweep over so many subscriptions that are due instead.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..), conflicts_with_all = ["waiting", "cleanup", "report"])]
+    pub(crate) due: Option<u32>,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

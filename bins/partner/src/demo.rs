@@ -51,7 +51,8 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(INTERRUPTED));
     };
     let running = running?;
-    let played = or_interrupted(play(&running, &progress)).await?;
+    // Boxed: all the stories together are too large for every caller's stack.
+    let played = Box::pin(or_interrupted(play(&running, &progress))).await?;
     if let Some(Ok(report)) = &played {
         if args.json {
             output::json(report)?;
