@@ -29,7 +29,8 @@ use temporalio_common::data_converters::RawValue;
 use temporalio_common::protos::temporal::api::common::v1::{
     Payload, Payloads, TimeSkippingConfig, WorkflowType,
 };
-use temporalio_common::protos::temporal::api::enums::v1::WorkflowIdReusePolicy;
+use temporalio_common::protos::temporal::api::enums::v1::{EventType, WorkflowIdReusePolicy};
+use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 use temporalio_common::protos::temporal::api::history::v1::history_event::Attributes;
 use temporalio_common::protos::temporal::api::taskqueue::v1::TaskQueue;
 use temporalio_common::protos::temporal::api::workflowservice::v1::StartWorkflowExecutionRequest;
@@ -343,25 +344,46 @@ impl Stage {
 
     /// Waits until a workflow has asked for an activity so often.
     pub async fn asked_for(&self, process: &Process, activity: &str, times: usize) -> Result<()> {
+        let what = format!("did not ask for {activity}");
+        let is_asked = |event: &HistoryEvent| match &event.attributes {
+            Some(Attributes::ActivityTaskScheduledEventAttributes(scheduled)) => {
+                let found = scheduled.activity_type.as_ref();
+                found.is_some_and(|found| found.name == activity)
+            }
+            _ => false,
+        };
+        self.happened(process, &what, times, is_asked).await
+    }
+
+    /// Waits until a workflow has heard that it was cancelled, and made a task of it.
+    pub async fn cancel_requested(&self, process: &Process) -> Result<()> {
+        let what = "was not told of its cancellation";
+        let is_told = |event: &HistoryEvent| {
+            event.event_type() == EventType::WorkflowExecutionCancelRequested
+        };
+        self.happened(process, what, 1, is_told).await
+    }
+
+    /// Waits until something is in a workflow's history so often.
+    async fn happened(
+        &self,
+        process: &Process,
+        what: &str,
+        times: usize,
+        is_it: impl Fn(&HistoryEvent) -> bool,
+    ) -> Result<()> {
         let mut ticks = tokio::time::interval(POLL);
-        let asked = async {
+        let happened = async {
             loop {
                 ticks.tick().await;
                 let events = process.history().await?;
-                let asked = events.iter().filter(|event| match &event.attributes {
-                    Some(Attributes::ActivityTaskScheduledEventAttributes(scheduled)) => scheduled
-                        .activity_type
-                        .as_ref()
-                        .is_some_and(|found| found.name == activity),
-                    _ => false,
-                });
-                if asked.count() >= times {
+                if events.iter().filter(|event| is_it(event)).count() >= times {
                     return anyhow::Ok(());
                 }
             }
         };
-        let asked = tokio::time::timeout(PATIENCE, asked).await;
-        asked.map_err(|_| self.late(process, &format!("did not ask for {activity}")))?
+        let happened = tokio::time::timeout(PATIENCE, happened).await;
+        happened.map_err(|_| self.late(process, what))?
     }
 
     /// What an activity of a workflow answered, the last time that it did.

@@ -21,8 +21,8 @@ pub fn long_ago() -> DateTime<Utc> {
     DateTime::from_timestamp_nanos(978_307_200_000_000_000)
 }
 
-/// A task queue that no worker serves: what is started there only waits.
-pub const UNSERVED: &str = "unserved";
+/// A task queue that no worker of the tests serves: what is started there only waits.
+pub const UNSERVED: &str = partner_core::task_queue::BACKGROUND;
 
 impl Stage {
     /// Lets one test at a time sweep, and begin with nothing that was due long ago.

@@ -1,6 +1,7 @@
 //! `dueSubscriptionsWorkflow`.
 
 use anyhow::Result;
+use chrono::TimeDelta;
 use partner_core::error::ErrorCode;
 use partner_tests::branches::due_subscriptions::WORKFLOW;
 use partner_tests::branches::subscription_payment::{self, DURABLE, bill_durably, decline};
@@ -131,6 +132,67 @@ fn what_cannot_be_read_keeps_nobody_waiting() -> Result<()> {
 }
 
 #[test]
+fn a_charge_that_cannot_be_read_keeps_nobody_waiting() -> Result<()> {
+    on_stage(async |stage| {
+        let _alone = stage.sweep_alone().await?;
+        let broken = stage.due_subscription().await?;
+        sqlx::query(
+            "INSERT INTO charges (subject_kind, subject_id, period, purpose, parameters_hash, user_id,
+                                  amount_minor, currency, state)
+             VALUES ('subscription', $1, '2001-01-01', 'nonsense', '', $2, 999, 'EUR', 'abandoned')",
+        )
+        .bind(&broken.id)
+        .bind(&broken.user.id)
+        .execute(stage.shop.pool())
+        .await?;
+        let sound = stage.due_subscription().await?;
+        let swept = sweep(stage).await?;
+        assert_eq!(
+            (&swept["started"], &swept["failed"]),
+            (&json!(1), &json!(1))
+        );
+        assert_eq!(paid(stage, &sound, "2001-01-01").await?["success"], true);
+        Ok(())
+    })
+}
+
+#[test]
+fn begins_again_what_found_the_subscription_suspended() -> Result<()> {
+    on_stage(async |stage| {
+        let _alone = stage.sweep_alone().await?;
+        let subscription = stage.due_subscription().await?;
+        stage.become_(&subscription, "suspended").await?;
+        let (workflow, input) = (subscription_payment::WORKFLOW, subscription.input());
+        let process = stage
+            .start(workflow, &subscription.run("2001-01-01"), &input)
+            .await?;
+        assert_eq!(stage.result(&process).await?["success"], false);
+        assert_eq!(sweep(stage).await?, counts(0, 0, 0, 0, 0));
+        stage.become_(&subscription, "active").await?;
+        assert_eq!(sweep(stage).await?, counts(1, 1, 0, 0, 0));
+        assert_eq!(
+            paid(stage, &subscription, "2001-01-01").await?["success"],
+            true
+        );
+        assert_eq!(stage.held(&subscription), (PRICE, 1));
+        Ok(())
+    })
+}
+
+#[test]
+fn what_is_not_due_yet_is_not_begun_ahead() -> Result<()> {
+    on_stage(async |stage| {
+        let tomorrow = stage.now().await? + TimeDelta::days(1);
+        let process = stage
+            .start_sweep(WORKFLOW, &json!({ "asOf": tomorrow }))
+            .await?;
+        let message = stage.failure(&process, ErrorCode::ValidationError).await?;
+        assert!(message.contains("asOf"), "{message}");
+        Ok(())
+    })
+}
+
+#[test]
 fn many_pages_are_several_short_histories() -> Result<()> {
     on_stage(async |stage| {
         let _alone = stage.sweep_alone().await?;
@@ -195,13 +257,20 @@ fn a_durable_schedule_needs_none() -> Result<()> {
 }
 
 #[test]
-fn a_page_of_nothing_is_refused() -> Result<()> {
+fn what_no_sweep_can_do_is_refused() -> Result<()> {
     on_stage(async |stage| {
-        for size in [json!(0), json!(5_001), json!("all")] {
-            let input = json!({ "pageSize": size });
-            let process = stage.start_sweep(WORKFLOW, &input).await?;
+        for (field, value) in [
+            ("pageSize", json!(0)),
+            ("pageSize", json!(5_001)),
+            ("pageSize", json!("all")),
+            ("taskQueue", json!("where-nobody-works")),
+            ("asOf", json!("0000-01-01T00:00:00Z")),
+        ] {
+            let process = stage
+                .start_sweep(WORKFLOW, &json!({ field: value }))
+                .await?;
             let message = stage.failure(&process, ErrorCode::ValidationError).await?;
-            assert!(message.contains("pageSize"), "{message}");
+            assert!(message.contains(field), "{message}");
         }
         Ok(())
     })

@@ -4,10 +4,12 @@ use anyhow::Result;
 use chrono::TimeDelta;
 use partner_tests::branches::expiring_listings::WORKFLOW;
 use partner_tests::branches::listing_expiration::wait_for;
+use partner_tests::history;
 use partner_tests::listings::{Listing, decide, property};
 use partner_tests::stage::{Stage, on_stage};
 use partner_tests::sweeps::{counts, long_ago};
 use serde_json::{Value, json};
+use temporalio_common::protos::temporal::api::enums::v1::EventType;
 
 async fn sweep(stage: &Stage) -> Result<Value> {
     stage.sweep(WORKFLOW, &json!({})).await
@@ -65,7 +67,8 @@ fn a_date_that_was_moved_is_told_once() -> Result<()> {
         let moved = now + TimeDelta::minutes(90);
         stage.shop.date_listing(&listing.id, moved).await?;
         let as_of = json!({ "asOf": moved - TimeDelta::days(9) });
-        assert_eq!(stage.sweep(WORKFLOW, &as_of).await?, counts(1, 0, 1, 1, 0));
+        // What other tests let expire soon is swept as well: only this one's history counts.
+        stage.sweep(WORKFLOW, &as_of).await?;
         let date = |details: &Value| {
             let date = details["expirationDate"].as_str().unwrap_or_default();
             date.parse()
@@ -77,7 +80,10 @@ fn a_date_that_was_moved_is_told_once() -> Result<()> {
                 date(details).is_some_and(|date| (date - moved).abs() < TimeDelta::seconds(1))
             })
             .await?;
-        assert_eq!(stage.sweep(WORKFLOW, &as_of).await?, counts(1, 0, 1, 0, 0));
+        stage.sweep(WORKFLOW, &as_of).await?;
+        let events = process.history().await?;
+        let signals = history::count(&events, EventType::WorkflowExecutionSignaled);
+        assert_eq!(signals, 1);
         process.cancel().await?;
         stage.cancelled(&process).await?;
         let later = now + TimeDelta::days(90);

@@ -48,6 +48,8 @@ pub struct WebhookEvent {
     pub payment_id: Option<String>,
     /// Our reference of that payment, if the event carries it.
     pub reference: Option<String>,
+    /// How the thing stands that it is about: `succeeded`, `failed`.
+    pub status: Option<String>,
 }
 
 /// One webhook endpoint.
@@ -163,6 +165,7 @@ fn read(body: &[u8]) -> Result<WebhookEvent, WebhookError> {
         created,
         payment_id: payment_id(object),
         reference: text(&object["metadata"]["reference"]),
+        status: text(&object["status"]),
     })
 }
 
@@ -225,6 +228,7 @@ mod tests {
         event(json!({
             "object": "payment_intent",
             "id": "pi_1",
+            "status": "succeeded",
             "metadata": {"reference": "charge:order-1"},
         }))
     }
@@ -240,6 +244,7 @@ mod tests {
                 created: DateTime::from_timestamp_secs(1_789_999_000).unwrap(),
                 payment_id: Some("pi_1".to_owned()),
                 reference: Some("charge:order-1".to_owned()),
+                status: Some("succeeded".to_owned()),
             }
         );
     }

@@ -102,7 +102,7 @@ impl FromRequestParts<ApiState> for Caller {
             Ok(_) => api.failures.succeeded(&attempt),
             Err(ApiError::Unauthenticated(_)) => api.failures.failed(&attempt),
             // What does not answer says nothing about the credentials.
-            Err(_) => {}
+            Err(_) => api.failures.unjudged(&attempt),
         }
         let caller = caller?;
         api.limits.check(&caller.id)?;

@@ -120,7 +120,9 @@ fn describe_errors(operation: &mut Operation) {
     }
     if operation.request_body.is_some() {
         errors.push(("408", "The body comes too slowly"));
-        errors.push(("409", "Something else stands where this would be"));
+        if !is_signed {
+            errors.push(("409", "Something else stands where this would be"));
+        }
         errors.push(("413", "The body is too large"));
         errors.push(("415", "The body is not JSON"));
         describe_idempotency(operation);

@@ -1,4 +1,4 @@
-//! The connections: so many at once, and none that is only there.
+//! The connections: so many at once, and none on which no request comes.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

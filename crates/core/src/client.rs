@@ -244,10 +244,8 @@ impl ProcessClient {
         input: &Value,
         user: &str,
     ) -> Result<Process, ClientError> {
-        let mut memo = MemoValues::new();
-        memo.insert(OWNER, user.to_owned());
         let mut options = self.options(id);
-        options.memo = Some(memo);
+        options.memo = Some(owned_by(user));
         self.start_with(workflow, id, input, options).await
     }
 
@@ -278,15 +276,17 @@ impl ProcessClient {
         })
     }
 
-    /// Starts a process, or joins the one of this id that runs. One that ended, however it did, is
-    /// started anew.
+    /// Starts a process, for a user if one is given, or joins the one of this id that runs. One that
+    /// ended, however it did, is started anew.
     pub async fn start_anew(
         &self,
         workflow: &str,
         id: &str,
         input: &Value,
+        user: Option<&str>,
     ) -> Result<Process, ClientError> {
         let mut options = self.options(id);
+        options.memo = user.map(owned_by);
         options.id_reuse_policy = WorkflowIdReusePolicy::AllowDuplicate;
         self.start_with(workflow, id, input, options).await
     }
@@ -303,7 +303,7 @@ impl ProcessClient {
     ) -> Result<Process, ClientError> {
         // Between the two calls a process may end, or begin: the second look is then the last word.
         for _ in 0..2 {
-            let process = self.start_anew(workflow, id, input).await?;
+            let process = self.start_anew(workflow, id, input, None).await?;
             if !process.joined {
                 return Ok(process);
             }
@@ -449,6 +449,13 @@ impl Process {
             .await
             .map_err(|error| ClientError::Interaction(Box::new(error)))
     }
+}
+
+/// What says whose a process is.
+fn owned_by(user: &str) -> MemoValues {
+    let mut memo = MemoValues::new();
+    memo.insert(OWNER, user.to_owned());
+    memo
 }
 
 fn raw(value: &Value) -> RawValue {

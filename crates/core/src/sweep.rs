@@ -10,12 +10,14 @@
 //! name, and the next sweep tries again.
 
 use chrono::{DateTime, Datelike as _, Utc};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 use temporalio_sdk::WorkflowContext;
 
 use crate::problem::Problem;
 use crate::progress::{Course, ProgressAnswer, StatusAnswer, Step};
 use crate::step::{now, stop_if_cancelled};
+use crate::task_queue;
 use crate::wire::InvalidInput;
 
 /// After how many pages a new run goes on, with a short history: some 600 events.
@@ -34,13 +36,13 @@ const MOST_PROBLEMS: usize = 20;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SweepInput {
-    /// The time that counts for what is due; when it is started, if missing.
+    /// The time that counts for what is due, not after now; when it is started, if missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<DateTime<Utc>>,
     /// How many things a page has, 1 to 5,000; 500 if missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_size: Option<u32>,
-    /// The task queue of what is started; the sweep's own if missing.
+    /// The task queue of what is started, one of the contract's; the sweep's own if missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_queue: Option<String>,
     /// Where the run before stopped.
@@ -166,12 +168,14 @@ impl Tally {
 
     /// Counts what another page came to.
     pub fn add(&mut self, page: Self) {
-        self.considered += page.considered;
-        self.started += page.started;
-        self.running += page.running;
-        self.told += page.told;
-        self.left += page.left;
-        self.failed += page.failed;
+        // What a run before counted came with its input, and may be anything.
+        let add = |count: &mut u64, more| *count = count.saturating_add(more);
+        add(&mut self.considered, page.considered);
+        add(&mut self.started, page.started);
+        add(&mut self.running, page.running);
+        add(&mut self.told, page.told);
+        add(&mut self.left, page.left);
+        add(&mut self.failed, page.failed);
         self.note(page.problems);
     }
 
@@ -286,6 +290,39 @@ impl Sweep {
     }
 }
 
+/// How many things of a page are begun at once. The Temporal service answers each within milliseconds.
+const AT_ONCE: usize = 16;
+
+/// Begins everything of a page, in whatever sequence it comes to its end.
+///
+/// # Errors
+/// What is wrong with more than one thing: then the page is made again.
+pub async fn make_page<T, B, E>(
+    input: &PageInput,
+    page: Vec<T>,
+    position: impl Fn(&T) -> Position,
+    begin: impl Fn(T) -> B,
+) -> Result<PageResult, E>
+where
+    B: Future<Output = Result<Begun, E>>,
+{
+    let is_full = page.len() >= usize::try_from(input.limit).unwrap_or(usize::MAX);
+    let next = page.last().filter(|_| is_full).map(position);
+    let all: Vec<_> = page.into_iter().map(begin).collect();
+    let tally = stream::iter(all)
+        .buffered(AT_ONCE)
+        .try_fold(Tally::default(), async |mut tally, begun| {
+            tally.count(begun);
+            Ok(tally)
+        })
+        .await?;
+    Ok(PageResult {
+        tally,
+        total: None,
+        next,
+    })
+}
+
 /// Makes page after page until nothing more is due, or a new run is to go on.
 ///
 /// `sweep` is where the workflow keeps its [`Sweep`]; `page` runs the activity that makes a page.
@@ -301,17 +338,8 @@ pub async fn sweep<W, P>(
 where
     P: Future<Output = Result<PageResult, Problem>>,
 {
-    let limit = input.page_size.unwrap_or(PAGE_SIZE);
-    if !(1..=LARGEST_PAGE).contains(&limit) {
-        let message = format!("pageSize: expected 1 to {LARGEST_PAGE}");
-        return Err(InvalidInput::new(message).into());
-    }
     let as_of = input.as_of.unwrap_or_else(|| now(ctx));
-    // What the database can tell the time of, and a little less.
-    if !(1..=9_999).contains(&as_of.year()) {
-        let message = "asOf: expected a time in the years 1 to 9999";
-        return Err(InvalidInput::new(message).into());
-    }
+    let limit = check(&input, as_of)?;
     let mut after = None;
     ctx.state_mut(|state| {
         let state = sweep(state);
@@ -359,6 +387,27 @@ where
         }
         after = Some(next);
     }
+}
+
+/// Refuses what no sweep can do; how many things a page has.
+fn check(input: &SweepInput, as_of: DateTime<Utc>) -> Result<u32, InvalidInput> {
+    let limit = input.page_size.unwrap_or(PAGE_SIZE);
+    if !(1..=LARGEST_PAGE).contains(&limit) {
+        let message = format!("pageSize: expected 1 to {LARGEST_PAGE}");
+        return Err(InvalidInput::new(message));
+    }
+    // What the database can tell the time of, and a little less.
+    if !(1..=9_999).contains(&as_of.year()) {
+        let message = "asOf: expected a time in the years 1 to 9999";
+        return Err(InvalidInput::new(message));
+    }
+    // What is started where nobody works would count as running for ever.
+    let queue = input.task_queue.as_deref().unwrap_or(task_queue::DEFAULT);
+    if !task_queue::ALL.contains(&queue) {
+        let message = format!("taskQueue: expected one of {}", task_queue::ALL.join(", "));
+        return Err(InvalidInput::new(message));
+    }
+    Ok(limit)
 }
 
 #[cfg(test)]

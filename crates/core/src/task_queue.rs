@@ -8,3 +8,5 @@ pub const PRIORITY: &str = "partner-platform-priority-queue";
 pub const BACKGROUND: &str = "partner-platform-background-queue";
 /// Work that schedules start.
 pub const SCHEDULED: &str = "partner-platform-scheduled-queue";
+/// All of them.
+pub const ALL: [&str; 4] = [DEFAULT, PRIORITY, BACKGROUND, SCHEDULED];

@@ -30,6 +30,8 @@ pub struct GatewayEvent {
     pub happened_at: DateTime<Utc>,
     /// The gateway's id of the payment, if it is about one.
     pub payment_id: Option<String>,
+    /// How the thing stands that it is about, in the gateway's words: `succeeded`, `failed`.
+    pub status: Option<String>,
 }
 
 text_enum! {
@@ -61,7 +63,7 @@ pub struct GatewayEvents {
 pub enum Received {
     /// Nothing more: this became of it.
     Settled(EventOutcome),
-    /// That a workflow hears of it; see [`Errand::run`].
+    /// That a workflow hears of it; see [`Errand::tell`].
     Open(Errand),
 }
 
@@ -100,35 +102,51 @@ impl GatewayEvents {
     /// # Errors
     /// If the database cannot be used: then the gateway has to send the event again.
     pub async fn receive(&self, event: &GatewayEvent) -> Result<Received, PaymentError> {
-        if let Some(outcome) = self.repository.receive(event).await? {
-            return Ok(Received::Settled(outcome));
+        match self.repository.receive(event).await? {
+            Some(outcome) => Ok(Received::Settled(outcome)),
+            None => self.look(event).await,
         }
-        let charge = match &event.payment_id {
-            Some(payment) => self.repository.charge(payment).await?,
-            None => None,
+    }
+
+    /// What an event that is written down asks for, as the books are now.
+    ///
+    /// # Errors
+    /// As [`GatewayEvents::receive`].
+    pub async fn look(&self, event: &GatewayEvent) -> Result<Received, PaymentError> {
+        let Some(payment) = &event.payment_id else {
+            return self.settled(event, EventOutcome::Recorded).await;
         };
-        let meaning = match &charge {
-            Some(charge) => meaning(&event.kind, charge),
-            None if event.payment_id.is_none() => Meaning::Nothing(EventOutcome::Recorded),
-            None => Meaning::Nothing(EventOutcome::Unknown),
-        };
-        match (meaning, charge) {
-            (Meaning::Nothing(outcome), charge) => {
-                if outcome == EventOutcome::Contradicts {
-                    tracing::error!(
-                        event.id,
-                        event.kind,
-                        payment.id = event.payment_id,
-                        charge.state = charge.map(|charge| charge.state.as_str()),
-                        "the gateway says something else than the books: a person has to look"
-                    );
-                }
-                self.settle(&event.id, outcome, None).await?;
-                Ok(Received::Settled(outcome))
+        let charge = match self.repository.charge(payment).await {
+            Ok(Some(charge)) => charge,
+            Ok(None) => return self.settled(event, EventOutcome::Unknown).await,
+            // What it was charged for is not there, or cannot be read.
+            Err(PaymentError::Invalid(reason)) => {
+                tracing::error!(event.id, payment.id = payment, reason, "unreadable charge");
+                return self.settled(event, EventOutcome::Contradicts).await;
             }
-            (meaning, Some(charge)) => Ok(Received::Open(Errand::new(event, meaning, charge))),
-            (_, None) => Ok(Received::Settled(EventOutcome::Unknown)),
+            Err(error) => return Err(error),
+        };
+        match meaning(event, &charge) {
+            Meaning::Nothing(outcome) => self.settled(event, outcome).await,
+            meaning => Ok(Received::Open(Errand::new(event, meaning, charge))),
         }
+    }
+
+    async fn settled(
+        &self,
+        event: &GatewayEvent,
+        outcome: EventOutcome,
+    ) -> Result<Received, PaymentError> {
+        if outcome == EventOutcome::Contradicts {
+            tracing::error!(
+                event.id,
+                event.kind,
+                payment.id = event.payment_id,
+                "the gateway says something else than the books: a person has to look"
+            );
+        }
+        self.settle(&event.id, outcome, None).await?;
+        Ok(Received::Settled(outcome))
     }
 
     /// Writes down what became of an errand, so that the next delivery makes none.
@@ -178,24 +196,35 @@ impl Errand {
         }
     }
 
-    /// Tells the workflow, or starts it anew if it was ended before its work was. Safe to repeat.
+    /// Tells the workflow, if it runs and has something to look at. Safe to repeat.
+    ///
+    /// `false` if it does not run: it may have come to its end since the books were read. After another
+    /// [`GatewayEvents::look`] it is started anew, if it still has work left.
     ///
     /// # Errors
     /// If the Temporal service cannot be reached: then the gateway has to send the event again.
-    pub async fn run(&self, client: &ProcessClient) -> Result<EventOutcome, ClientError> {
-        if self.is_told {
-            let process = client.process(&self.workflow_id);
-            let kind = Value::String(self.kind.clone());
-            match process
-                .signal_once("gatewayEvent", &kind, &self.event_id)
-                .await
-            {
-                Ok(()) => return Ok(EventOutcome::Told),
-                Err(error) if error.is_not_found() => {}
-                Err(error) => return Err(error),
-            }
+    pub async fn tell(&self, client: &ProcessClient) -> Result<bool, ClientError> {
+        if !self.is_told {
+            return Ok(false);
         }
-        // One that runs, or has ended well, is joined.
+        let process = client.process(&self.workflow_id);
+        let kind = Value::String(self.kind.clone());
+        match process
+            .signal_once("gatewayEvent", &kind, &self.event_id)
+            .await
+        {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Starts the workflow anew, if it was ended before its work was; one that runs, or has ended well,
+    /// is left alone. Safe to repeat.
+    ///
+    /// # Errors
+    /// As [`Errand::tell`].
+    pub async fn restart(&self, client: &ProcessClient) -> Result<EventOutcome, ClientError> {
         let started = Box::pin(client.start_for(
             self.workflow,
             &self.workflow_id,
@@ -212,20 +241,27 @@ impl Errand {
 }
 
 /// What an event of this kind means for a charge.
-fn meaning(kind: &str, charge: &ChargedPayment) -> Meaning {
+fn meaning(event: &GatewayEvent, charge: &ChargedPayment) -> Meaning {
     use ChargeState::{Abandoned, Created, Declined, Refunded, Refunding, Submitted, Succeeded};
     let is_unpaid = matches!(charge.paid_for, PaidFor::Order(_, OrderStatus::Pending));
-    match (kind, charge.state) {
-        // The workflow gives it back, or has: what it asked for is what is told here.
-        ("charge.refunded" | "refund.created" | "refund.updated", Refunding | Refunded) => {
-            Meaning::Nothing(EventOutcome::Known)
+    let is_refund = is_refund(&event.kind);
+    let has_failed = matches!(event.status.as_deref(), Some("failed" | "canceled"));
+    match (event.kind.as_str(), charge.state) {
+        // The books have given it back, and it did not arrive.
+        ("refund.failed", _) => Meaning::Nothing(EventOutcome::Contradicts),
+        (_, Refunding | Refunded) if is_refund && has_failed && event.kind != "charge.refunded" => {
+            Meaning::Nothing(EventOutcome::Contradicts)
         }
+        // The workflow gives it back: what it asked for is what is told here, if it is still there.
+        (_, Refunding) if is_refund => Meaning::Ensure,
+        (_, Refunded) if is_refund => Meaning::Nothing(EventOutcome::Known),
         // Somebody gave it back at the gateway, the bank takes it back, or money was taken that the
         // books say was not.
-        ("charge.refunded" | "charge.dispute.created" | "charge.dispute.funds_withdrawn", _)
+        ("charge.dispute.created" | "charge.dispute.funds_withdrawn", _)
         | ("payment_intent.succeeded", Declined | Abandoned) => {
             Meaning::Nothing(EventOutcome::Contradicts)
         }
+        _ if is_refund => Meaning::Nothing(EventOutcome::Contradicts),
         (kind, Created | Submitted | Refunding) if kind.starts_with("payment_intent.") => {
             Meaning::Tell
         }
@@ -235,14 +271,28 @@ fn meaning(kind: &str, charge: &ChargedPayment) -> Meaning {
     }
 }
 
+/// Whether an event tells of money that goes back. The gateway has an older and a newer way to say so.
+fn is_refund(kind: &str) -> bool {
+    matches!(
+        kind,
+        "charge.refunded"
+            | "charge.refund.updated"
+            | "refund.created"
+            | "refund.updated"
+            | "refund.failed"
+    )
+}
+
 #[cfg(test)]
 mod tests {
-    use partner_core::ids::{OrderId, UserId};
+    use partner_core::ids::{OrderId, SubscriptionId, UserId};
     use partner_core::money::{Currency, Money};
     use partner_core::ports::payment_gateway::PaymentMethod;
 
     use super::*;
+    use crate::billing_calendar::BillingPeriod;
     use crate::workflows::process_payment::ProcessPaymentInput;
+    use crate::workflows::subscription_payment::SubscriptionPaymentInput;
 
     fn charge(state: ChargeState, order: OrderStatus) -> ChargedPayment {
         let input = ProcessPaymentInput {
@@ -261,8 +311,58 @@ mod tests {
         }
     }
 
+    fn event(kind: &str, status: &str) -> GatewayEvent {
+        GatewayEvent {
+            id: "evt_1".to_owned(),
+            kind: kind.to_owned(),
+            happened_at: DateTime::UNIX_EPOCH,
+            payment_id: Some("pi_1".to_owned()),
+            status: Some(status.to_owned()),
+        }
+    }
+
     fn of_paid(kind: &str, state: ChargeState) -> Meaning {
-        meaning(kind, &charge(state, OrderStatus::Paid))
+        meaning(&event(kind, "succeeded"), &charge(state, OrderStatus::Paid))
+    }
+
+    #[test]
+    fn a_refund_that_fails_is_for_a_person_and_one_under_way_for_its_workflow() {
+        let contradicts = Meaning::Nothing(EventOutcome::Contradicts);
+        for state in [ChargeState::Refunding, ChargeState::Refunded] {
+            for kind in ["refund.failed", "refund.updated", "charge.refund.updated"] {
+                let failed = meaning(&event(kind, "failed"), &charge(state, OrderStatus::Paid));
+                assert_eq!(failed, contradicts, "{kind} {state}");
+            }
+        }
+        for kind in ["charge.refunded", "refund.created", "refund.updated"] {
+            assert_eq!(
+                of_paid(kind, ChargeState::Refunding),
+                Meaning::Ensure,
+                "{kind}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_subscriptions_charge_is_its_workflows_while_it_is_open() {
+        let input = SubscriptionPaymentInput {
+            subscription_id: SubscriptionId::parse("sub-1").unwrap(),
+            user_id: UserId::parse("user-1").unwrap(),
+            amount: Money::from_minor(100, Currency::EUR).amount(),
+            currency: Currency::EUR,
+            billing_period: BillingPeriod::Monthly,
+        };
+        let meaning_of = |state| {
+            let charge = ChargedPayment {
+                state,
+                workflow_id: None,
+                paid_for: PaidFor::Subscription(input.clone(), "2026-01-31".to_owned()),
+            };
+            meaning(&event("payment_intent.succeeded", "succeeded"), &charge)
+        };
+        assert_eq!(meaning_of(ChargeState::Submitted), Meaning::Tell);
+        let known = Meaning::Nothing(EventOutcome::Known);
+        assert_eq!(meaning_of(ChargeState::Succeeded), known);
     }
 
     #[test]
@@ -288,7 +388,8 @@ mod tests {
     fn an_order_that_is_charged_and_not_paid_has_work_left() {
         let succeeded = "payment_intent.succeeded";
         for &status in OrderStatus::ALL {
-            let meaning = meaning(succeeded, &charge(ChargeState::Succeeded, status));
+            let charge = charge(ChargeState::Succeeded, status);
+            let meaning = meaning(&event(succeeded, "succeeded"), &charge);
             let is_pending = status == OrderStatus::Pending;
             assert_eq!(meaning == Meaning::Ensure, is_pending, "{status}");
         }
@@ -299,6 +400,7 @@ mod tests {
         let contradicts = Meaning::Nothing(EventOutcome::Contradicts);
         for (kind, state, is_for_a_person) in [
             ("charge.refunded", ChargeState::Succeeded, true),
+            ("refund.created", ChargeState::Succeeded, true),
             ("charge.refunded", ChargeState::Refunding, false),
             ("charge.refunded", ChargeState::Refunded, false),
             ("charge.dispute.created", ChargeState::Succeeded, true),

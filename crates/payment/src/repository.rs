@@ -7,7 +7,7 @@ mod orders;
 mod subscriptions;
 
 pub use charges::{ChargeRepository, Conclusion, Verdict};
-pub use gateway_events::{ChargedPayment, GatewayEventRepository, PaidFor};
+pub use gateway_events::{ChargedPayment, EventsToLookAt, GatewayEventRepository, PaidFor};
 pub use inventory::InventoryRepository;
 pub use orders::{Buyer, OrderRepository};
 pub use subscriptions::{

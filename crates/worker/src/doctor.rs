@@ -14,10 +14,12 @@ use partner_core::error::chain;
 use partner_core::ports::object_store::{ObjectStore, content};
 use partner_core::ports::payment_gateway::PaymentGateway as _;
 use partner_core::{database, temporal};
+use partner_payment::repository::GatewayEventRepository;
 use serde::Serialize;
 use tokio::net::TcpStream;
 
 use crate::dependencies::{DependencyError, index, objects, push, smtp, stripe};
+use crate::schedules::planned;
 
 /// How long one dependency may take; its own timeouts are mostly shorter.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -83,7 +85,7 @@ type Check<'a> = Pin<Box<dyn Future<Output = Seen> + Send + 'a>>;
 /// Looks at every dependency, all at once. Nothing is changed; a file of a few bytes is written to
 /// object storage, read and deleted.
 pub async fn examine(config: &Config) -> Vec<Finding> {
-    let checks: [(&'static str, Check<'_>, &'static str); 8] = [
+    let checks: [(&'static str, Check<'_>, &'static str); 10] = [
         (
             "PostgreSQL",
             Box::pin(postgres(config)),
@@ -93,6 +95,16 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
             "Temporal",
             Box::pin(engine(config)),
             "check TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TASK_QUEUE and temporal.tls; start a worker if none polls",
+        ),
+        (
+            "recurring work",
+            Box::pin(recurring(config)),
+            "run `partner schedules apply`; `partner schedules resume` those that are paused by mistake",
+        ),
+        (
+            "gateway events",
+            Box::pin(events(config)),
+            "look at gateway_events in the database, and at these payments at the gateway: see docs/operations.md",
         ),
         (
             "mail relay",
@@ -179,6 +191,54 @@ async fn engine(config: &Config) -> Seen {
             "{place} is polled by {}",
             workers(pollers.workflows)
         )),
+        Err(error) => failed(&error),
+    }
+}
+
+/// Whether what the configuration plans is started again and again.
+async fn recurring(config: &Config) -> Seen {
+    let settings = &config.temporal;
+    let client = match temporal::connect(settings, "partner-doctor", None).await {
+        Ok(client) => ProcessClient::new(client, settings.task_queue.clone()),
+        Err(error) => return failed(&error),
+    };
+    let there = match client.schedules().await {
+        Ok(there) => there,
+        Err(error) => return failed(&error),
+    };
+    let planned = planned(config);
+    let mut missing = Vec::new();
+    for schedule in &planned {
+        match there.iter().find(|found| found.schedule_id == schedule.id) {
+            None => missing.push(format!("{} is not there", schedule.id)),
+            Some(found) if found.paused => missing.push(format!("{} is paused", schedule.id)),
+            Some(_) => {}
+        }
+    }
+    if missing.is_empty() {
+        ok(format!("{} schedules are active", planned.len()))
+    } else {
+        (State::Warning, missing.join(", "))
+    }
+}
+
+/// Whether the gateway told anything that somebody has to look at.
+async fn events(config: &Config) -> Seen {
+    let pool = match database::connect(&config.database).await {
+        Ok(pool) => pool,
+        Err(error) => return failed(&error),
+    };
+    match GatewayEventRepository::new(pool).to_look_at().await {
+        Ok(found) if found.contradicting == 0 && found.waiting == 0 => {
+            ok("none contradicts the books".to_owned())
+        }
+        Ok(found) => (
+            State::Warning,
+            format!(
+                "{} contradict the books, {} are not handed over",
+                found.contradicting, found.waiting
+            ),
+        ),
         Err(error) => failed(&error),
     }
 }

@@ -11,9 +11,10 @@ use serde_json::json;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 
 use super::support::{Api, with_api};
-use crate::support::{on_platform, until};
+use crate::support::{in_time, on_platform, until};
 
 /// A way to Temporal that can be cut.
 struct Way {
@@ -174,5 +175,25 @@ fn whoever_waits_is_answered_when_the_process_stops() {
         };
         let (served, ()) = join!(Box::pin(served), tested);
         assert!(served.expect("the API serves"), "a request was cut off");
+    });
+}
+
+/// It forgets old idempotency keys then, whose connections to the database it must give back.
+#[test]
+fn a_process_that_is_told_to_stop_in_its_first_moments_ends() {
+    on_platform(async |host| {
+        for moments in 0..40 {
+            let config = host.config(&[
+                ("PARTNER__API__ADDRESS", "127.0.0.1:0"),
+                ("PARTNER__DATABASE__MAX_CONNECTIONS", "2"),
+            ]);
+            let stop = async move {
+                for _ in 0..moments {
+                    yield_now().await;
+                }
+            };
+            let served = in_time("the end", Box::pin(serve(config, stop, |_| {}))).await;
+            assert!(served.expect("the API serves"), "after {moments} moments");
+        }
     });
 }

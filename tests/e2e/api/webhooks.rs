@@ -75,9 +75,15 @@ fn only_what_the_gateway_signed_just_now_is_taken() {
                 assert!(answer.fields().contains("Stripe-Signature"), "{wrong}");
             }
             assert_eq!(stored(&api.stage, "evt_forged").await, None);
-            let no_event = json!({ "id": "evt_forged" });
-            let signed = signature(&no_event, SECRET, now);
-            api.send_event(&no_event, &signed).await.expect(400);
+            let mut unkeepable = event.clone();
+            unkeepable["type"] = json!("x".repeat(300));
+            let mut never = event.clone();
+            never["created"] = json!(-9_000_000_000_000_i64);
+            for wrong in [json!({ "id": "evt_forged" }), unkeepable, never] {
+                let signed = signature(&wrong, SECRET, now);
+                api.send_event(&wrong, &signed).await.expect(400);
+            }
+            assert_eq!(stored(&api.stage, "evt_forged").await, None);
         })
         .await;
     });
@@ -152,6 +158,10 @@ fn a_workflow_is_told_once_in_whatever_order_events_come() {
                 history.iter().filter(signalled).count()
             };
             assert_eq!(signals().await, events.len());
+            // Nobody else speaks for the gateway.
+            let path = format!("/api/v1/workflows/{}/signals/gatewayEvent", process.id);
+            let said = api.admin().await.post(&path, &json!({})).await;
+            assert!(said.expect(400).fields().contains("name"));
             api.stage.platform().gateway.release(name);
             api.stage.expect_paid_once(&process).await;
 

@@ -12,7 +12,7 @@ use crate::orders::{Order, WORKFLOW};
 use crate::stage::{PATIENCE, Stage};
 
 /// Every branch, as its recorded history is called.
-pub const BRANCHES: [&str; 14] = [
+pub const BRANCHES: [&str; 15] = [
     "completed",
     "confirmation_mail_failed",
     "declined",
@@ -27,6 +27,7 @@ pub const BRANCHES: [&str; 14] = [
     "cancelled_by_temporal",
     "unknown_outcome_found_charged",
     "unknown_outcome_that_the_gateway_tells_of",
+    "cancelled_while_looking_up",
 ];
 
 /// A fulfilment service that keeps the next call waiting until it is released.
@@ -108,17 +109,26 @@ pub async fn begin(stage: &Stage, branch: &str) -> Result<Process> {
         "unknown_outcome_found_charged" => {
             platform.gateway.set_faults(&order.id, charged_silently());
         }
-        "unknown_outcome_that_the_gateway_tells_of" => {
-            platform
-                .gateway
-                .set_faults(&order.id, charged_and_unreachable());
-            let process = stage.pay(order).await?;
-            told_while_looking(stage, &process, &order.id, "lookupPayment").await?;
-            return Ok(process);
+        "unknown_outcome_that_the_gateway_tells_of" | "cancelled_while_looking_up" => {
+            return looking_up(stage, order, branch == "cancelled_while_looking_up").await;
         }
         other => bail!("unknown branch {other}"),
     }
     stage.pay(order).await
+}
+
+/// Something happens while it is looked up how a charge went.
+async fn looking_up(stage: &Stage, order: &Order, is_cancelled: bool) -> Result<Process> {
+    let (id, lookup) = (&order.id, "lookupPayment");
+    let gateway = &stage.platform.gateway;
+    gateway.set_faults(id, charged_and_unreachable());
+    let process = stage.pay(order).await?;
+    if is_cancelled {
+        cancelled_while_looking(stage, &process, id, lookup).await?;
+    } else {
+        told_while_looking(stage, &process, id, lookup).await?;
+    }
+    Ok(process)
 }
 
 /// A gateway that charges, loses its answer, and answers no question about it.
@@ -141,6 +151,22 @@ pub async fn told_while_looking(
     let kind = json!("payment_intent.succeeded");
     process.signal("gatewayEvent", &kind).await?;
     stage.asked_for(process, lookup, 2).await?;
+    let once = Fault::once(FaultMode::Error).on(Operation::Retrieve);
+    stage.platform.gateway.set_fault(subject, once);
+    Ok(())
+}
+
+/// A run is cancelled while it looks up how a charge of this subject went; the gateway soon answers
+/// again.
+pub async fn cancelled_while_looking(
+    stage: &Stage,
+    process: &Process,
+    subject: &str,
+    lookup: &str,
+) -> Result<()> {
+    stage.asked_for(process, lookup, 1).await?;
+    process.cancel().await?;
+    stage.cancel_requested(process).await?;
     let once = Fault::once(FaultMode::Error).on(Operation::Retrieve);
     stage.platform.gateway.set_fault(subject, once);
     Ok(())

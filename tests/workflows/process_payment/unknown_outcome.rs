@@ -5,7 +5,7 @@ use partner_core::error::ErrorCode;
 use partner_local::gateway::{Fault, FaultMode, IntentStatus, Operation};
 use partner_tests::books::{Books, NOT_PAID};
 use partner_tests::branches::process_payment::{
-    charged_and_unreachable, charged_silently, told_while_looking,
+    cancelled_while_looking, charged_and_unreachable, charged_silently, told_while_looking,
 };
 use partner_tests::history;
 use partner_tests::orders::WORKFLOW;
@@ -46,6 +46,48 @@ fn is_looked_up_anew_at_once_when_the_gateway_tells_of_it() -> Result<()> {
         assert_eq!(details["gatewayEvent"], "payment_intent.succeeded");
         let events = process.history().await?;
         assert_eq!(history::count(&events, EventType::ActivityTaskCanceled), 1);
+        Ok(())
+    })
+}
+
+#[test]
+fn is_found_out_although_the_payment_is_cancelled_and_the_money_goes_back() -> Result<()> {
+    on_stage(async |stage| {
+        let order = stage.order("order").await?;
+        let gateway = &stage.platform.gateway;
+        gateway.set_faults(&order.id, charged_and_unreachable());
+        let process = stage.pay(&order).await?;
+        cancelled_while_looking(stage, &process, &order.id, "lookupPayment").await?;
+        stage.cancelled(&process).await?;
+        let payment = &gateway.payments_of(&order.id)[0];
+        assert_eq!(
+            (payment.times_charged, payment.received - payment.refunded),
+            (1, 0)
+        );
+        let events = process.history().await?;
+        assert_eq!(history::count(&events, EventType::ActivityTaskCanceled), 0);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_gateway_that_never_stops_talking_is_not_listened_to_for_ever() -> Result<()> {
+    on_stage(async |stage| {
+        let order = stage.order("order").await?;
+        let gateway = &stage.platform.gateway;
+        gateway.set_faults(&order.id, charged_and_unreachable());
+        let process = stage.pay(&order).await?;
+        for word in 0..20 {
+            let lookups = 1 + std::cmp::min(word, 10);
+            stage.asked_for(&process, "lookupPayment", lookups).await?;
+            let kind = json!("payment_intent.processing");
+            process.signal("gatewayEvent", &kind).await?;
+        }
+        let once = Fault::once(FaultMode::Error).on(Operation::Retrieve);
+        gateway.set_fault(&order.id, once);
+        stage.completes(&order, &process, &Books::paid()).await?;
+        let events = process.history().await?;
+        assert!(history::count(&events, EventType::ActivityTaskCanceled) <= 10);
         Ok(())
     })
 }

@@ -4,7 +4,9 @@ use anyhow::Result;
 use futures::future::try_join_all;
 use partner_core::error::ErrorCode;
 use partner_local::gateway::{Fault, FaultMode};
-use partner_tests::branches::process_payment::charged_silently;
+use partner_tests::branches::process_payment::{
+    cancelled_while_looking, charged_and_unreachable, charged_silently,
+};
 use partner_tests::branches::send_notification::REFUSE_MAIL;
 use partner_tests::branches::subscription_payment::{
     bill, bill_with_signal, decline, decline_for_good, held_while_charging,
@@ -26,6 +28,24 @@ fn states(charges: &[(String, String, String)]) -> Vec<(&str, &str)> {
         .iter()
         .map(|(period, _, state)| (period.as_str(), state.as_str()))
         .collect()
+}
+
+#[test]
+fn an_unknown_outcome_is_found_out_although_the_run_is_cancelled() -> Result<()> {
+    on_stage(async |stage| {
+        let subscription = stage.subscription().await?;
+        let id = &subscription.id;
+        let gateway = &stage.platform.gateway;
+        gateway.set_faults(id, charged_and_unreachable());
+        let process = bill(stage, &subscription, "1").await?;
+        cancelled_while_looking(stage, &process, id, "lookupSubscriptionCharge").await?;
+        stage.ended(&process).await?;
+        // The charge was made before anyone called it off: the period is paid.
+        assert_eq!(stage.held(&subscription), (PRICE, 1));
+        let charges = stage.charges(&subscription).await?;
+        assert_eq!(states(&charges), [("2026-01-31", "succeeded")]);
+        Ok(())
+    })
 }
 
 #[test]

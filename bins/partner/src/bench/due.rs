@@ -18,7 +18,7 @@ use crate::platform::Running;
 const WORKFLOW: &str = "dueSubscriptionsWorkflow";
 
 /// The payments only wait here: no worker serves it, so that the sweep alone is measured.
-const UNSERVED: &str = "bench-unserved";
+const UNSERVED: &str = partner_core::task_queue::BACKGROUND;
 
 /// How long the sweep may take, on a machine that is busy with hundreds of thousands.
 const PATIENCE: Duration = Duration::from_hours(1);

@@ -262,6 +262,16 @@ fn states(document: &Value) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// What was seen of a dependency.
+fn finding(document: &Value, dependency: &str) -> String {
+    let findings = document["findings"].as_array().expect("findings");
+    let found = findings
+        .iter()
+        .find(|finding| finding["dependency"] == dependency);
+    let detail = found.and_then(|finding| finding["detail"].as_str());
+    detail.expect("a finding").to_owned()
+}
+
 #[tokio::test]
 async fn doctor_finds_a_platform_healthy_and_names_what_is_wrong_with_one() {
     let place = World::new();
@@ -269,15 +279,25 @@ async fn doctor_finds_a_platform_healthy_and_names_what_is_wrong_with_one() {
     let document = done(&deployed(&endpoints), &["doctor"]).await;
     assert_eq!(document["healthy"], true, "{document}");
     let found = states(&document);
-    assert_eq!(found.len(), 8, "{document}");
+    assert_eq!(found.len(), 10, "{document}");
     for (dependency, state) in &found {
-        let expected = if dependency == "Web Push" {
-            "off"
-        } else {
-            "ok"
+        let expected = match dependency.as_str() {
+            "Web Push" => "off",
+            "recurring work" => "warning",
+            _ => "ok",
         };
         assert_eq!(state, expected, "{dependency}: {document}");
     }
+    let recurring = &finding(&document, "recurring work");
+    assert!(
+        recurring.contains("partner-due-subscriptions is not there"),
+        "{document}"
+    );
+    done(&deployed(&endpoints), &["schedules", "apply"]).await;
+    until(&deployed(&endpoints), &["doctor"], |document| {
+        finding(document, "recurring work").contains("are active")
+    })
+    .await;
 
     let wrong = deployed(&endpoints)
         .with("TEMPORAL_TASK_QUEUE", "nobodys-queue")

@@ -4,9 +4,9 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use chrono::Utc;
+use chrono::{Datelike as _, Utc};
 use partner_adapters::WebhookError;
-use partner_payment::gateway_events::{EventOutcome, GatewayEvent, Received};
+use partner_payment::gateway_events::{Errand, EventOutcome, GatewayEvent, Received};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -38,15 +38,42 @@ pub(crate) async fn gateway(
     let event = verified(&api, &headers, &body)?;
     let outcome = match api.within(api.gateway_events.receive(&event)).await? {
         Received::Settled(outcome) => outcome,
-        Received::Open(errand) => {
-            let outcome = api.temporal.ask(async |client| errand.run(client).await);
-            let outcome = outcome.await?;
-            api.within(api.gateway_events.done(&errand, outcome))
-                .await?;
-            outcome
-        }
+        Received::Open(errand) => hand_over(&api, &event, errand).await?,
     };
     Ok(Json(Taken { outcome }))
+}
+
+/// Lets the workflow hear of an event; one that was ended before its work was is started anew.
+async fn hand_over(api: &ApiState, event: &GatewayEvent, errand: Errand) -> Result<EventOutcome> {
+    let told = api.temporal.ask(async |client| errand.tell(client).await);
+    let (errand, outcome) = if told.await? {
+        (errand, EventOutcome::Told)
+    } else {
+        match api.within(api.gateway_events.look(event)).await? {
+            Received::Settled(outcome) => return Ok(outcome),
+            Received::Open(errand) => {
+                let restarted = api
+                    .temporal
+                    .ask(async |client| errand.restart(client).await);
+                let outcome = restarted.await?;
+                (errand, outcome)
+            }
+        }
+    };
+    api.within(api.gateway_events.done(&errand, outcome))
+        .await?;
+    Ok(outcome)
+}
+
+/// The longest id, kind or payment's id of an event that is kept: longer than any that the gateway gives.
+const LONGEST: usize = 255;
+
+/// Whether the database can keep what an event says.
+fn can_be_kept(event: &GatewayEvent) -> bool {
+    let payment = event.payment_id.as_deref().unwrap_or("-");
+    let texts = [&*event.id, &*event.kind, payment];
+    let fits = |text: &str| (1..=LONGEST).contains(&text.len()) && !text.contains('\0');
+    texts.into_iter().all(fits) && (1..=9_999).contains(&event.happened_at.year())
 }
 
 /// The event, if the gateway surely sent it.
@@ -64,12 +91,20 @@ fn verified(api: &ApiState, headers: &HeaderMap, body: &Bytes) -> Result<Gateway
             WebhookError::Body(_) => ApiError::field("", error.to_string()),
             error => ApiError::field("Stripe-Signature", error.to_string()),
         })?;
-    Ok(GatewayEvent {
+    let event = GatewayEvent {
         id: event.id,
         kind: event.kind,
         happened_at: event.created,
         payment_id: event.payment_id,
-    })
+        status: event.status,
+    };
+    if can_be_kept(&event) {
+        return Ok(event);
+    }
+    Err(ApiError::field(
+        "",
+        "the event's id, type, time or payment is none of the gateway's",
+    ))
 }
 
 #[expect(

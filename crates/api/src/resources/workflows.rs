@@ -288,7 +288,20 @@ pub(crate) async fn query(
         .temporal
         .ask(async |client| client.process(&id).query(&name).await)
         .await?;
-    Ok(Json(answer))
+    Ok(Json(answer_to(&caller, answer)))
+}
+
+/// What workflows tell in the words of the systems behind them. The status has it for everyone.
+const OWN_WORDS: [&str; 2] = ["error", "undoFailures"];
+
+/// A workflow's answer, without what is nobody's business but of those who look after our systems.
+fn answer_to(caller: &Caller, mut answer: Value) -> Value {
+    if caller.require(Scope::Admin).is_err()
+        && let Some(fields) = answer.as_object_mut()
+    {
+        fields.retain(|name, _| !OWN_WORDS.contains(&name.as_str()));
+    }
+    answer
 }
 
 /// Refuses what the workflow would not understand: a signal of an unknown name would be lost silently.
@@ -320,8 +333,37 @@ static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
     ])
 });
 
+/// What only the payment gateway says, by its signed events.
+const OF_THE_GATEWAY: &str = "gatewayEvent";
+
 fn names(kind: Kind, workflow: &str) -> Vec<&'static str> {
     let entries = CATALOG.entries.iter();
-    let of_workflow = entries.filter(|entry| entry.kind == kind && entry.on == Some(workflow));
+    let of_workflow = entries.filter(|entry| {
+        entry.kind == kind && entry.on == Some(workflow) && entry.name != OF_THE_GATEWAY
+    });
     of_workflow.map(|entry| entry.name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_administrators_hear_the_words_of_our_systems() {
+        let answer = json!({ "status": "failed", "error": "connection to 10.0.0.7 refused" });
+        let told = |scope| {
+            let caller = Caller {
+                id: "key:1".to_owned(),
+                name: "n".to_owned(),
+                scopes: [scope].into(),
+                person: None,
+                user: None,
+            };
+            answer_to(&caller, answer.clone())
+        };
+        assert_eq!(told(Scope::Admin), answer);
+        assert_eq!(told(Scope::Read), json!({ "status": "failed" }));
+    }
 }

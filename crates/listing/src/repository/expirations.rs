@@ -149,6 +149,14 @@ impl ExpirationRepository {
         Ok(())
     }
 
+    /// The database's clock.
+    pub async fn now(&self) -> Result<DateTime<Utc>, ListingError> {
+        let now = sqlx::query_scalar!(r#"SELECT now() AS "now!""#)
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(now)
+    }
+
     /// How many listings are shown and expire until then.
     pub async fn count_expiring(&self, until: DateTime<Utc>) -> Result<u64, ListingError> {
         let count = sqlx::query_scalar!(

@@ -2,26 +2,28 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use partner_core::client::ProcessClient;
-use partner_core::error::{activity_error, chain};
+use chrono::{DateTime, TimeDelta, Utc};
+use partner_core::client::{Ended, ProcessClient};
+use partner_core::error::{Failure as _, activity_error, chain};
 use partner_core::heartbeat::with_heartbeat;
 use partner_core::ids::{SubscriptionId, UserId};
-use partner_core::sweep::{Begun, PageInput, PageResult, Position, Tally};
+use partner_core::sweep::{Begun, PageInput, PageResult, Position, make_page};
 use partner_core::wire::Wire;
 use partner_core::workflow_id;
 use serde_json::json;
 use temporalio_sdk::activities::{ActivityContext, ActivityError, activities};
 
-use crate::due::{self, Due};
+use crate::due::Due;
 use crate::error::PaymentError;
 use crate::repository::{ChargeRepository, DueSubscription, Subscription, SubscriptionRepository};
 use crate::settings::Schedule;
-use crate::workflows::subscription_payment::SubscriptionPaymentInput;
+use crate::workflows::subscription_payment::{CALLED_OFF, SubscriptionPaymentInput};
 
-/// How many are started at once. The Temporal service answers each within milliseconds.
-const AT_ONCE: usize = 16;
+/// The workflow that collects a payment.
+const WORKFLOW: &str = "subscriptionPaymentWorkflow";
+
+/// How far the clocks of Temporal and of the database may be apart.
+const CLOCKS: TimeDelta = TimeDelta::minutes(1);
 
 /// The activity's dependencies.
 pub struct DueActivities {
@@ -68,6 +70,14 @@ impl DueActivities {
                     .to_owned(),
             ));
         }
+        let now = self.subscriptions.now().await?;
+        if input.as_of > now + CLOCKS {
+            // Their workflows would find nothing due, and could not be started again under their ids.
+            return Err(PaymentError::Invalid(format!(
+                "asOf: {} has not come yet, it is {now}",
+                input.as_of
+            )));
+        }
         let total = match input.after {
             None => Some(self.subscriptions.count_due(input.as_of).await?),
             Some(_) => None,
@@ -76,23 +86,13 @@ impl DueActivities {
             .subscriptions
             .due(input.as_of, input.after.as_ref(), input.limit)
             .await?;
-        let is_full = page.len() >= usize::try_from(input.limit).unwrap_or(usize::MAX);
-        let next = page.last().filter(|_| is_full);
-        let next = next.map(|DueSubscription { due_at, id, .. }| Position {
-            at: *due_at,
-            id: id.clone(),
-        });
-        let begun = page
-            .into_iter()
-            .map(|found| self.begin(found, input.as_of, client));
-        let tally = stream::iter(begun)
-            .buffered(AT_ONCE)
-            .try_fold(Tally::default(), async |mut tally, begun| {
-                tally.count(begun);
-                Ok(tally)
-            })
-            .await?;
-        Ok(PageResult { tally, total, next })
+        let position = |found: &DueSubscription| Position {
+            at: found.due_at,
+            id: found.id.clone(),
+        };
+        let begin = |found| self.begin(found, input.as_of, client);
+        let made = make_page(input, page, position, begin).await?;
+        Ok(PageResult { total, ..made })
     }
 
     /// Starts one; what is wrong with it alone is an answer.
@@ -102,52 +102,52 @@ impl DueActivities {
         as_of: DateTime<Utc>,
         client: &ProcessClient,
     ) -> Result<Begun, PaymentError> {
-        let DueSubscription {
-            id, subscription, ..
-        } = found;
-        let failed = |reason: String| {
-            tracing::warn!(subscription.id = id, reason, "cannot start a payment");
-            Ok(Begun::Failed(format!("subscription {id}: {reason}")))
-        };
-        let subscription = match subscription {
-            Ok(subscription) => subscription,
-            Err(error) => return failed(chain(&error)),
-        };
-        let due = self.owed(&subscription).await?;
+        let id = found.id.clone();
+        match self.begin_one(found, as_of, client).await {
+            Ok(begun) => Ok(begun),
+            Err(PaymentError::Temporal(error)) if error.is_refused() => {
+                Ok(failed(&id, &PaymentError::Temporal(error)))
+            }
+            Err(error) if error.is_retryable() => Err(error),
+            Err(error) => Ok(failed(&id, &error)),
+        }
+    }
+
+    async fn begin_one(
+        &self,
+        found: DueSubscription,
+        as_of: DateTime<Utc>,
+        client: &ProcessClient,
+    ) -> Result<Begun, PaymentError> {
+        let subscription = found.subscription?;
+        let due = self.charges.due(&subscription).await?;
         if !due.is_under_way && due.starts > as_of {
             return Ok(Begun::Left(None));
         }
-        match start(&subscription, &due, client).await {
-            Ok(Begun::Left(_)) if self.was_made(&subscription, &due).await? => {
-                Ok(Begun::Left(None))
-            }
-            Ok(begun) => Ok(begun),
-            Err(PaymentError::Temporal(error)) if !error.is_refused() => {
-                Err(PaymentError::Temporal(error))
-            }
-            Err(error) => failed(chain(&error)),
+        let begun = start(&subscription, &due, client).await?;
+        if matches!(begun, Begun::Left(_)) && self.was_made(&subscription, &due).await? {
+            return Ok(Begun::Left(None));
         }
+        Ok(begun)
     }
 
     /// Whether an attempt was made since it was found to be the next.
     async fn was_made(&self, subscription: &Subscription, due: &Due) -> Result<bool, PaymentError> {
         let now = self.subscriptions.lookup(&subscription.id).await?;
         Ok(match now {
-            Some(subscription) => self.owed(&subscription).await? != *due,
+            Some(subscription) => self.charges.due(&subscription).await? != *due,
             None => true,
         })
     }
-
-    async fn owed(&self, subscription: &Subscription) -> Result<Due, PaymentError> {
-        let (calendar, standing) = (&subscription.calendar, &subscription.standing);
-        let from = due::earliest_name(calendar, due::first_open(calendar, standing));
-        let charges = self.charges.of_periods_from(&subscription.id, &from);
-        Ok(due::due(calendar, standing, &charges.await?))
-    }
 }
 
-/// Starts the payment of an attempt. One that ended is not started again by itself, unless it failed:
-/// it may have been called off.
+fn failed(id: &str, error: &PaymentError) -> Begun {
+    let reason = chain(error);
+    tracing::warn!(subscription.id = id, reason, "cannot start a payment");
+    Begun::Failed(format!("subscription {id}: {reason}"))
+}
+
+/// Starts the payment of an attempt, unless it runs or was called off.
 async fn start(
     subscription: &Subscription,
     due: &Due,
@@ -163,19 +163,38 @@ async fn start(
         billing_period: subscription.billing_period,
     };
     let id = workflow_id::subscription_attempt(&input.subscription_id, &due.period, due.attempt);
-    let user = input.user_id.as_str();
-    let started = client
-        .start_for("subscriptionPaymentWorkflow", &id, &json!(input), user)
-        .await?;
+    let (user, input) = (input.user_id.to_string(), json!(input));
+    let started = client.start_for(WORKFLOW, &id, &input, &user).await?;
     if !started.joined {
         return Ok(Begun::Started);
     }
-    Ok(if started.describe().await?.summary.closed_at.is_none() {
+    if started.describe().await?.summary.closed_at.is_none() {
+        return Ok(Begun::Running);
+    }
+    if was_called_off(&started.ended().await?) {
+        return Ok(Begun::Left(Some(format!(
+            "subscription {}: {id} was called off before its attempt; start it under another id to make it",
+            subscription.id
+        ))));
+    }
+    // It found nothing to charge then, such as a subscription that was suspended; now there is.
+    let again = client
+        .start_anew(WORKFLOW, &id, &input, Some(&user))
+        .await?;
+    Ok(if again.joined {
         Begun::Running
     } else {
-        Begun::Left(Some(format!(
-            "subscription {}: {id} ended and the attempt was not made; start it under another id to make it",
-            subscription.id
-        )))
+        Begun::Started
     })
+}
+
+/// Whether somebody asked a payment to stop before its charge.
+fn was_called_off(ended: &Ended) -> bool {
+    match ended {
+        Ended::Completed(result) => result["message"]
+            .as_str()
+            .is_some_and(|message| message.starts_with(CALLED_OFF)),
+        Ended::Cancelled => true,
+        Ended::Failed { .. } | Ended::Terminated | Ended::TimedOut => false,
+    }
 }

@@ -112,6 +112,10 @@ impl InventoryActivities {
         input: Wire<ExpireReservationsInput>,
     ) -> Result<ExpireReservationsResult, ActivityError> {
         let limit = input.into_activity_input()?.limit.unwrap_or(200);
+        if limit == 0 {
+            let message = "limit: must be 1 or more".to_owned();
+            return Err(activity_error(PaymentError::Invalid(message)));
+        }
         self.take_back(limit).await.map_err(activity_error)
     }
 

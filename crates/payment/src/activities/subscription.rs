@@ -17,7 +17,7 @@ use temporalio_sdk::activities::{ActivityContext, ActivityError, activities};
 pub use self::answer::{Billing, SubscriptionDetails};
 pub use self::charge::{ChargeSubscriptionInput, ChargeSubscriptionResult};
 use crate::billing_calendar::BillingPeriod;
-use crate::due::{self, Due};
+use crate::due::Due;
 use crate::error::PaymentError;
 use crate::ledger::ChargeLedger;
 use crate::model::SubscriptionStatus;
@@ -260,12 +260,6 @@ impl SubscriptionActivities {
 
     /// What the subscription owes next.
     async fn due(&self, subscription: &Subscription) -> Result<Due, PaymentError> {
-        let (calendar, standing) = (&subscription.calendar, &subscription.standing);
-        let from = due::earliest_name(calendar, due::first_open(calendar, standing));
-        let charges = self
-            .charges
-            .of_periods_from(&subscription.id, &from)
-            .await?;
-        Ok(due::due(calendar, standing, &charges))
+        self.charges.due(subscription).await
     }
 }

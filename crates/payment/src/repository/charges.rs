@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
-use super::subscriptions::{self, Charged};
+use super::subscriptions::{self, Charged, Subscription};
+use crate::due::{self, Due};
 use crate::dunning::{DeclineClass, DunningPolicy};
 use crate::error::PaymentError;
 use crate::model::{
@@ -181,6 +182,14 @@ impl ChargeRepository {
                 })
             })
             .collect()
+    }
+
+    /// What a subscription owes next.
+    pub async fn due(&self, subscription: &Subscription) -> Result<Due, PaymentError> {
+        let (calendar, standing) = (&subscription.calendar, &subscription.standing);
+        let from = due::earliest_name(calendar, due::first_open(calendar, standing));
+        let charges = self.of_periods_from(&subscription.id, &from).await?;
+        Ok(due::due(calendar, standing, &charges))
     }
 
     /// The charges of a subscription for the periods of this name and later ones.

@@ -41,6 +41,15 @@ pub enum PaidFor {
     Subscription(SubscriptionPaymentInput, String),
 }
 
+/// Events that a person has to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventsToLookAt {
+    /// How many say something else than the books.
+    pub contradicting: i64,
+    /// How many could not be handed over, and did not come again.
+    pub waiting: i64,
+}
+
 impl GatewayEventRepository {
     /// Events of this database.
     pub const fn new(pool: PgPool) -> Self {
@@ -87,6 +96,21 @@ impl GatewayEventRepository {
         Ok(())
     }
 
+    /// How much of the last thirty days a person has to look at.
+    pub async fn to_look_at(&self) -> Result<EventsToLookAt, PaymentError> {
+        let found = sqlx::query_as!(
+            EventsToLookAt,
+            r#"SELECT count(*) FILTER (WHERE outcome = 'contradicts') AS "contradicting!",
+                      count(*) FILTER (WHERE outcome IS NULL AND received_at < now() - interval '10 minutes')
+                          AS "waiting!"
+               FROM gateway_events
+               WHERE received_at > now() - interval '30 days'"#
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(found)
+    }
+
     /// Forgets a part of the events that came longer ago than this; whether more may be there.
     pub async fn forget(&self, kept: Duration) -> Result<bool, PaymentError> {
         const PART: u64 = 1_000;
@@ -105,7 +129,11 @@ impl GatewayEventRepository {
     pub async fn charge(&self, payment_id: &str) -> Result<Option<ChargedPayment>, PaymentError> {
         let row = sqlx::query!(
             r#"SELECT charge.subject_kind, charge.subject_id, charge.period, charge.purpose, charge.state,
-                      charge.user_id, charge.amount_minor, charge.currency, charge.payment_method,
+                      -- A subscription's workflow is told what is agreed now, as the sweep would tell it.
+                      COALESCE(subscription.user_id, charge.user_id) AS "user_id!",
+                      COALESCE(subscription.amount_minor, charge.amount_minor) AS "amount_minor!",
+                      COALESCE(subscription.currency, charge.currency) AS "currency!",
+                      charge.payment_method,
                       COALESCE(charge.workflow_id, orders.payment_workflow_id) AS workflow_id,
                       orders.status AS "order_status?", subscription.billing_period AS "billing_period?"
                FROM charges AS charge

@@ -38,10 +38,10 @@ use temporalio_sdk::{
 };
 use temporalio_workflow::{workflow, workflow_methods};
 
-use self::state::{Outcome, Step};
 pub use self::state::{
-    SubscriptionPaymentDetails, SubscriptionPaymentInput, SubscriptionPaymentResult,
+    CALLED_OFF, SubscriptionPaymentDetails, SubscriptionPaymentInput, SubscriptionPaymentResult,
 };
+use self::state::{Outcome, Step};
 use crate::activities::subscription::{
     Billing, ChargeSubscriptionInput, ChargeSubscriptionResult, ExpectedSubscription,
     GetSubscriptionDetailsInput, SubscriptionActivities, SubscriptionDetails,

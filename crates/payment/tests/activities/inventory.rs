@@ -419,5 +419,6 @@ async fn expires_so_many_articles_at_once_and_says_that_there_may_be_more() -> R
         rounds.push((expired.articles, expired.more));
     }
     assert_eq!(rounds, [(2, true), (1, false)]);
+    failed(world.inventory.expire(json(r#"{"limit":0}"#)).await)?.is("VALIDATION_ERROR", false)?;
     Ok(())
 }

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::billing_calendar::BillingPeriod;
 use crate::dunning::MAX_FAILURES;
 
+/// What the message of a result begins with if the signal stopped it before the charge.
+pub const CALLED_OFF: &str = "Subscription payment cancelled";
+
 /// What is billed. All of it must agree with the subscription's row.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -175,12 +178,8 @@ impl Outcome {
                 warning,
             ),
             Self::Inactive { .. } => ("Subscription is not active".to_owned(), &None),
-            Self::Cancelled { reason } if reason.is_empty() => {
-                ("Subscription payment cancelled".to_owned(), &None)
-            }
-            Self::Cancelled { reason } => {
-                (format!("Subscription payment cancelled: {reason}"), &None)
-            }
+            Self::Cancelled { reason } if reason.is_empty() => (CALLED_OFF.to_owned(), &None),
+            Self::Cancelled { reason } => (format!("{CALLED_OFF}: {reason}"), &None),
         };
         match warning {
             Some(warning) => format!("{text}; {warning}"),
