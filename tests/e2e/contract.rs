@@ -31,7 +31,7 @@ const WORKFLOWS: [(&str, &[&str]); 9] = [
     ("userOnboardingWorkflow", &[]),
 ];
 
-/// Those that look for what is due, and start or signal the contract's.
+/// Those that the contract does not name: they look for what is due, and start or signal the contract's.
 const ADDED_WORKFLOWS: [&str; 3] = [
     "dueSubscriptionsWorkflow",
     "expiringListingsWorkflow",
