@@ -219,6 +219,30 @@ fn many_pages_are_several_short_histories() -> Result<()> {
 }
 
 #[test]
+fn says_how_it_stands_and_what_it_did() -> Result<()> {
+    on_stage(async |stage| {
+        let _alone = stage.sweep_alone().await?;
+        stage.due_subscriptions(3).await?;
+        let input = json!({ "pageSize": 2, "taskQueue": UNSERVED });
+        let process = stage.start_sweep(WORKFLOW, &input).await?;
+        stage.result(&process).await?;
+        let expected = json!({ "status": "completed", "step": "done" });
+        assert_eq!(process.query("getStatus").await?, expected);
+        let progress = process.query("getProgress").await?;
+        assert_eq!(
+            (&progress["completed"], &progress["percent"]),
+            (&json!(3), &json!(100))
+        );
+        let details = process.query("getDetails").await?;
+        assert_eq!(
+            details,
+            json!({ "asOf": AS_OF, "total": 3, "counts": counts(3, 3, 0, 0, 0) })
+        );
+        Ok(())
+    })
+}
+
+#[test]
 fn a_page_of_hundreds_is_one_activity() -> Result<()> {
     on_stage(async |stage| {
         let _alone = stage.sweep_alone().await?;

@@ -26,9 +26,18 @@ fn a_listing_that_nobody_follows_is_followed() -> Result<()> {
     on_stage(async |stage| {
         let _alone = stage.sweep_alone().await?;
         let listing = stage.overdue_listing().await?;
-        assert_eq!(sweep(stage).await?, counts(1, 1, 0, 0, 0));
+        let process = stage.start_sweep(WORKFLOW, &json!({})).await?;
+        let result = stage.result(&process).await?;
+        assert_eq!(result["counts"], counts(1, 1, 0, 0, 0));
         assert_eq!(status(stage, &listing).await?, "expired");
         assert_eq!(sweep(stage).await?, counts(0, 0, 0, 0, 0));
+        assert_eq!(process.query("getStatus").await?["status"], "completed");
+        assert_eq!(process.query("getProgress").await?["percent"], 100);
+        let details = process.query("getDetails").await?;
+        assert_eq!(
+            (&details["total"], &details["counts"]),
+            (&json!(1), &result["counts"])
+        );
         Ok(())
     })
 }

@@ -18,6 +18,10 @@ fn stock_that_is_held_too_long_is_free_again() -> Result<()> {
         assert_eq!(result["success"], true);
         let stock = stage.shop.stock(&order.sku).await?;
         assert_eq!((stock.on_hand, stock.reserved), (STOCK, 0));
+        assert_eq!(process.query("getStatus").await?["status"], "completed");
+        assert_eq!(process.query("getProgress").await?["percent"], 100);
+        let details = process.query("getDetails").await?;
+        assert_eq!(details["reservations"], result["reservations"]);
         let cost = process.cost().await?;
         assert!(cost.events <= 6 && cost.actions <= 2, "{cost:?}");
         Ok(())

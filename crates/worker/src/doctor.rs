@@ -14,7 +14,7 @@ use partner_core::error::chain;
 use partner_core::ports::object_store::{ObjectStore, content};
 use partner_core::ports::payment_gateway::PaymentGateway as _;
 use partner_core::{database, temporal};
-use partner_payment::repository::GatewayEventRepository;
+use partner_payment::repository::{ChargeRepository, GatewayEventRepository};
 use serde::Serialize;
 use tokio::net::TcpStream;
 
@@ -82,10 +82,20 @@ fn failed(error: &(impl std::error::Error + 'static)) -> Seen {
 
 type Check<'a> = Pin<Box<dyn Future<Output = Seen> + Send + 'a>>;
 
+/// What is looked at, how, and what to do if it is not well.
+type Named<'a> = (&'static str, Check<'a>, &'static str);
+
 /// Looks at every dependency, all at once. Nothing is changed; a file of a few bytes is written to
 /// object storage, read and deleted.
 pub async fn examine(config: &Config) -> Vec<Finding> {
-    let checks: [(&'static str, Check<'_>, &'static str); 10] = [
+    let checks = systems(config).into_iter().chain(work(config));
+    let findings = checks.map(|(dependency, check, remedy)| found(dependency, check, remedy));
+    join_all(findings).await
+}
+
+/// What a worker needs.
+fn systems(config: &Config) -> [Named<'_>; 8] {
+    [
         (
             "PostgreSQL",
             Box::pin(postgres(config)),
@@ -95,16 +105,6 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
             "Temporal",
             Box::pin(engine(config)),
             "check TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_TASK_QUEUE and temporal.tls; start a worker if none polls",
-        ),
-        (
-            "recurring work",
-            Box::pin(recurring(config)),
-            "run `partner schedules apply`; `partner schedules resume` those that are paused by mistake",
-        ),
-        (
-            "gateway events",
-            Box::pin(events(config)),
-            "look at gateway_events in the database, and at these payments at the gateway: see docs/operations.md",
         ),
         (
             "mail relay",
@@ -136,11 +136,28 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
             Box::pin(ready(web_push(config))),
             "set PARTNER__PUSH__VAPID_PRIVATE_KEY and PARTNER__PUSH__SUBJECT",
         ),
-    ];
-    let findings = checks
-        .into_iter()
-        .map(|(dependency, check, remedy)| found(dependency, check, remedy));
-    join_all(findings).await
+    ]
+}
+
+/// What needs somebody's attention although everything is up.
+fn work(config: &Config) -> [Named<'_>; 3] {
+    [
+        (
+            "recurring work",
+            Box::pin(recurring(config)),
+            "run `partner schedules apply`; `partner schedules resume` those that are paused by mistake",
+        ),
+        (
+            "gateway events",
+            Box::pin(events(config)),
+            "look at gateway_events in the database, and at these payments at the gateway: see docs/operations.md",
+        ),
+        (
+            "payments",
+            Box::pin(payments(config)),
+            "look at each: `partner describe payment-ORDER`; if it was ended, start it again under the same id, which charges nothing twice",
+        ),
+    ]
 }
 
 #[expect(
@@ -237,6 +254,25 @@ async fn events(config: &Config) -> Seen {
             format!(
                 "{} contradict the books, {} are not handed over",
                 found.contradicting, found.waiting
+            ),
+        ),
+        Err(error) => failed(&error),
+    }
+}
+
+/// Whether money is held that nothing was given for, for longer than a payment takes.
+async fn payments(config: &Config) -> Seen {
+    let pool = match database::connect(&config.database).await {
+        Ok(pool) => pool,
+        Err(error) => return failed(&error),
+    };
+    match ChargeRepository::new(pool).unfinished_orders().await {
+        Ok((_, 0)) => ok("no order is charged and not marked paid"),
+        Ok((orders, count)) => (
+            State::Warning,
+            format!(
+                "{count} charged and not marked paid for more than an hour: {}",
+                orders.join(", ")
             ),
         ),
         Err(error) => failed(&error),

@@ -3,6 +3,7 @@
 use futures::future::join_all;
 use hmac::{Hmac, KeyInit, Mac};
 use partner_local::gateway::{Fault, FaultMode, GatewayOptions, GatewaySimulator, WebhookOptions};
+use partner_payment::repository::GatewayEventRepository;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -288,6 +289,9 @@ fn what_the_gateway_posts_arrives() {
                 .expect("an answer");
             assert!(refund.status().is_success(), "{refund:?}");
             assert_eq!(outcome("charge.refunded").await, "contradicts");
+            let events = GatewayEventRepository::new(stage.shop().pool().clone());
+            let found = events.to_look_at().await.expect("the database answers");
+            assert!(found.contradicting >= 1, "{found:?}");
             worker.stop().await.expect("the worker stops");
         })
         .await;

@@ -279,7 +279,7 @@ async fn doctor_finds_a_platform_healthy_and_names_what_is_wrong_with_one() {
     let document = done(&deployed(&endpoints), &["doctor"]).await;
     assert_eq!(document["healthy"], true, "{document}");
     let found = states(&document);
-    assert_eq!(found.len(), 10, "{document}");
+    assert_eq!(found.len(), 11, "{document}");
     for (dependency, state) in &found {
         let expected = match dependency.as_str() {
             "Web Push" => "off",

@@ -1,6 +1,9 @@
 //! Failed authentications, by the address that they come from: whoever guesses is refused before the
 //! database is asked, and before a signature is checked.
 //!
+//! A failure counts once it is one. Of what comes at once, all is looked at: a caller who begins with many
+//! requests at once is no guesser, and nobody guesses 256 bits.
+//!
 //! Behind one address there may be many callers, of a proxy or of a whole company. So that one who
 //! guesses does not lock out the others, credentials that were good not long ago are looked at whatever
 //! comes from their address; they are still looked at, because a key may have been revoked meanwhile.
@@ -65,20 +68,16 @@ impl Failures {
     }
 
     /// Refuses an address that has failed too often, unless these credentials were good not long ago.
-    ///
-    /// The attempt counts as failed until it is known to be good: many at once are not fewer.
     pub(super) fn begin(&self, peer: SocketAddr, credentials: &str) -> Result<Attempt> {
         let attempt = Attempt {
             address: origin(peer.ip()),
             hash: Sha256::digest(credentials).into(),
         };
-        let now = Instant::now();
-        let mut seen = self.seen();
-        let left = seen.until_clean(attempt.address, now);
+        let seen = self.seen();
+        let left = seen.until_clean(attempt.address, Instant::now());
         // One more must fit into what makes up for itself within the period.
         let wait = (left + self.each).saturating_sub(PERIOD);
         if wait.is_zero() || seen.was_good(&attempt.hash) {
-            seen.count(attempt.address, now + (left + self.each).min(PERIOD), now);
             return Ok(attempt);
         }
         Err(ApiError::TooMany(
@@ -87,15 +86,9 @@ impl Failures {
         ))
     }
 
-    /// Nothing was learned about these credentials.
-    pub(super) fn unjudged(&self, attempt: &Attempt) {
-        self.seen().give_back(attempt.address, self.each);
-    }
-
     /// These credentials are good.
     pub(super) fn succeeded(&self, attempt: &Attempt) {
         let mut seen = self.seen();
-        seen.give_back(attempt.address, self.each);
         seen.turn(Instant::now());
         let [of_late, _] = &mut seen.good;
         of_late.insert(attempt.hash);
@@ -103,8 +96,19 @@ impl Failures {
 
     /// These credentials are not good, or no longer.
     pub(super) fn failed(&self, attempt: &Attempt) {
-        for good in &mut self.seen().good {
+        let now = Instant::now();
+        let mut seen = self.seen();
+        for good in &mut seen.good {
             good.remove(&attempt.hash);
+        }
+        if seen.clean_at.len() >= MANY {
+            seen.clean_at.retain(|_, clean_at| *clean_at > now);
+        }
+        if seen.clean_at.len() < MANY || seen.clean_at.contains_key(&attempt.address) {
+            let left = seen.until_clean(attempt.address, now) + self.each;
+            // What was under way at once must not count for longer than the period.
+            let clean_at = now + left.min(PERIOD);
+            seen.clean_at.insert(attempt.address, clean_at);
         }
     }
 
@@ -117,23 +121,6 @@ impl Seen {
     fn until_clean(&self, address: IpAddr, now: Instant) -> Duration {
         let clean_at = self.clean_at.get(&address);
         clean_at.map_or(Duration::ZERO, |at| at.saturating_duration_since(now))
-    }
-
-    /// From when on an address has failed at nothing. It is not remembered if there are too many.
-    fn count(&mut self, address: IpAddr, clean_at: Instant, now: Instant) {
-        if self.clean_at.len() >= MANY {
-            self.clean_at.retain(|_, clean_at| *clean_at > now);
-        }
-        if self.clean_at.len() < MANY || self.clean_at.contains_key(&address) {
-            self.clean_at.insert(address, clean_at);
-        }
-    }
-
-    /// One attempt was no failure.
-    fn give_back(&mut self, address: IpAddr, each: Duration) {
-        if let Some(clean_at) = self.clean_at.get_mut(&address) {
-            *clean_at = clean_at.checked_sub(each).unwrap_or(*clean_at);
-        }
     }
 
     fn was_good(&self, hash: &Hash) -> bool {

@@ -184,6 +184,28 @@ impl ChargeRepository {
             .collect()
     }
 
+    /// Orders that hold, or may hold, their buyer's money for more than an hour without being marked paid:
+    /// their workflow waits for the gateway, or was ended before its work was. The first of them, and
+    /// how many there are.
+    pub async fn unfinished_orders(&self) -> Result<(Vec<String>, usize), PaymentError> {
+        const NAMED: usize = 5;
+        let mut orders = sqlx::query_scalar!(
+            "SELECT DISTINCT orders.id
+             FROM charges
+             JOIN orders ON orders.id = charges.subject_id
+             WHERE charges.subject_kind = 'order'
+               AND charges.state IN ('submitted', 'succeeded', 'refunding')
+               AND orders.status = 'pending'
+               AND charges.updated_at < now() - interval '1 hour'
+             ORDER BY orders.id"
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let count = orders.len();
+        orders.truncate(NAMED);
+        Ok((orders, count))
+    }
+
     /// What a subscription owes next.
     pub async fn due(&self, subscription: &Subscription) -> Result<Due, PaymentError> {
         let (calendar, standing) = (&subscription.calendar, &subscription.standing);

@@ -8,6 +8,7 @@ use partner_core::money::{Currency, Money};
 use partner_core::ports::payment_gateway::{GatewayError, PaymentGateway, PaymentMethod, Presence};
 use partner_local::gateway::{Fault, FaultMode, IntentStatus, Operation};
 use partner_payment::activities::gateway::ProcessPaymentGatewayInput;
+use partner_payment::repository::ChargeRepository;
 
 use crate::support::{PRICE, World, charge_input, done, failed, json, price, until_done};
 
@@ -576,5 +577,30 @@ async fn the_answer_names_what_was_taken() -> Result<()> {
         charged.transaction_id,
         Some(world.gateway.payments_of("order-1").remove(0).id)
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_order_that_is_charged_and_not_marked_paid_is_found_after_an_hour() -> Result<()> {
+    let world = World::start().await?;
+    for order in ["forgotten", "paid", "declined"] {
+        world.order(order, &[]).await?;
+    }
+    world
+        .gateway
+        .set_fault("declined", Fault::once(decline("lost_card")));
+    for order in ["forgotten", "paid", "declined"] {
+        done(world.charge(order, 1).await)?;
+    }
+    sqlx::query("UPDATE orders SET status = 'paid' WHERE id = 'paid'")
+        .execute(&world.pool)
+        .await?;
+    let charges = ChargeRepository::new(world.pool.clone());
+    assert_eq!(charges.unfinished_orders().await?, (Vec::new(), 0));
+    sqlx::query("UPDATE charges SET updated_at = now() - interval '2 hours'")
+        .execute(&world.pool)
+        .await?;
+    let found = (vec!["forgotten".to_owned()], 1);
+    assert_eq!(charges.unfinished_orders().await?, found);
     Ok(())
 }
