@@ -592,7 +592,7 @@ async fn an_order_that_is_charged_and_not_marked_paid_is_found_after_an_hour() -
     for order in ["forgotten", "paid", "declined"] {
         done(world.charge(order, 1).await)?;
     }
-    sqlx::query("UPDATE orders SET status = 'paid' WHERE id = 'paid'")
+    sqlx::query("UPDATE orders SET status = 'paid', transaction_id = 'pi_paid' WHERE id = 'paid'")
         .execute(&world.pool)
         .await?;
     let charges = ChargeRepository::new(world.pool.clone());
