@@ -245,10 +245,10 @@ fn meaning(event: &GatewayEvent, charge: &ChargedPayment) -> Meaning {
     use ChargeState::{Abandoned, Created, Declined, Refunded, Refunding, Submitted, Succeeded};
     let is_unpaid = matches!(charge.paid_for, PaidFor::Order(_, OrderStatus::Pending));
     let is_refund = is_refund(&event.kind);
-    let has_failed = matches!(event.status.as_deref(), Some("failed" | "canceled"));
+    let has_failed = event.kind == "refund.failed"
+        || matches!(event.status.as_deref(), Some("failed" | "canceled"));
     match (event.kind.as_str(), charge.state) {
         // The books have given it back, and it did not arrive.
-        ("refund.failed", _) => Meaning::Nothing(EventOutcome::Contradicts),
         (_, Refunding | Refunded) if is_refund && has_failed && event.kind != "charge.refunded" => {
             Meaning::Nothing(EventOutcome::Contradicts)
         }
@@ -334,6 +334,11 @@ mod tests {
                 assert_eq!(failed, contradicts, "{kind} {state}");
             }
         }
+        let untold = meaning(
+            &event("refund.failed", ""),
+            &charge(ChargeState::Refunded, OrderStatus::Paid),
+        );
+        assert_eq!(untold, contradicts);
         for kind in ["charge.refunded", "refund.created", "refund.updated"] {
             assert_eq!(
                 of_paid(kind, ChargeState::Refunding),

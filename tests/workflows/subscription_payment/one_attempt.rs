@@ -40,6 +40,8 @@ fn an_unknown_outcome_is_found_out_although_the_run_is_cancelled() -> Result<()>
         let process = bill(stage, &subscription, "1").await?;
         cancelled_while_looking(stage, &process, id, "lookupSubscriptionCharge").await?;
         stage.ended(&process).await?;
+        let events = process.history().await?;
+        assert_eq!(history::count(&events, EventType::ActivityTaskCanceled), 0);
         // The charge was made before anyone called it off: the period is paid.
         assert_eq!(stage.held(&subscription), (PRICE, 1));
         let charges = stage.charges(&subscription).await?;
